@@ -1,0 +1,5 @@
+"""`python -m pocketqa`."""
+
+from .cli import main
+
+main()

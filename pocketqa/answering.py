@@ -1,0 +1,168 @@
+"""How a question is answered: one generator an event, from a request to the pieces of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from . import prompt
+from .config import Config
+from .dialogue import Key, Store, Turn, standalone
+from .engine import Generation, Message, Options
+from .errors import RequestError
+from .passages import Passage
+from .protocol import FinishReason, Piece, Received, Request
+
+BY_MODEL = "<small><i>(由语言模型自动生成)</i></small>"
+KNOWLEDGE_CLUE = "知识库依据:"
+CANDIDATES = 20
+"""Passages looked at for the evidence and for related questions."""
+REFUSAL = {
+    "zh": "抱歉,知识库里没有找到与您的问题相关的内容,我不能随意作答。您可以换一种说法,或从相关问题中选择。",
+    "en": "Sorry, the knowledge base holds nothing that answers this question, and I do not guess. "
+    "Please put it in other words, or choose one of the related questions.",
+}
+
+
+class Scored(Protocol):
+    """A retrieved passage and the score, 0 to 1, of its answering the question."""
+
+    @property
+    def passage(self) -> Passage: ...
+    @property
+    def score(self) -> float: ...
+
+
+class Retrieval(Protocol):
+    """What answering needs of a retriever; calls may take milliseconds, off the hub."""
+
+    def retrieve(self, text: str, k: int = 10) -> Sequence[Scored]: ...
+    def smalltalk(self, text: str) -> Passage | None: ...
+    def related(
+        self, text: str, hits: Sequence[Scored], k: int = 3, exclude: Sequence[str] = ()
+    ) -> list[str]: ...
+
+
+class Language(Protocol):
+    """What answering needs of an engine."""
+
+    def submit(self, messages: list[Message], options: Options | None = None) -> Generation: ...
+
+
+class Cancellation:
+    """Lets another greenlet stop an answer, whatever stage it has reached."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._stop: Callable[[], None] | None = None
+
+    def cancel(self) -> None:
+        """Stop the answer; harmless when it has ended."""
+        self.cancelled = True
+        if self._stop:
+            self._stop()
+
+    def attach(self, stop: Callable[[], None]) -> None:
+        """Call `stop` when cancelled; at once if that has already happened."""
+        self._stop = stop
+        if self.cancelled:
+            stop()
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the generators work with."""
+
+    config: Config
+    retriever: Retrieval
+    engine: Language
+    dialogues: Store
+
+
+def chat(
+    request: Request, key: Key, services: Services, cancellation: Cancellation
+) -> Iterator[Piece]:
+    """`CHAT_CS`: a turn of a dialogue, grounded in the knowledge base.
+
+    However it ends, what was said is kept as a turn before the last piece is given.
+    """
+    if request.upload_id:
+        raise RequestError(
+            "unknown_upload", "找不到上传的文件,请重新上传", "no such upload: please upload it again"
+        )
+    config = services.config
+    history = services.dialogues.history(key, config.history_turns)
+    said: list[str] = []
+    try:
+        for piece in _answer(request.text, history, services, cancellation):
+            said.append(piece.delta)
+            if piece.finish_reason is not None:
+                break
+            yield piece
+    finally:
+        if any(said):
+            services.dialogues.add(key, Turn(request.text, "".join(said)))
+    yield piece
+
+
+def _answer(
+    question: str, history: tuple[Turn, ...], services: Services, cancellation: Cancellation
+) -> Iterator[Piece]:
+    """Choose the way: small talk, refusal, the curated answer, or the model."""
+    config, retriever = services.config, services.retriever
+    past = tuple((turn.question, turn.answer) for turn in history)
+    small = retriever.smalltalk(question)
+    if small is not None:
+        yield from _whole(small.text, Received(history=past))
+        return
+
+    query = standalone(question, history)
+    hits = retriever.retrieve(query, CANDIDATES)
+    asked = [turn.question for turn in history]
+    alter = tuple(retriever.related(query, hits, 3, exclude=[question, *asked]))
+    found = [hit for hit in hits if hit.score >= config.min_score]
+    if not found:
+        received = Received(alter=alter, history=past)
+        if config.on_miss == "refuse":
+            yield from _whole(REFUSAL[prompt.language(question)], received)
+        else:
+            messages = prompt.build(question, history, "")
+            yield from _generate(messages, received, services, cancellation)
+        return
+
+    best = found[0]
+    received = Received("", KNOWLEDGE_CLUE, (best.passage.text, str(best.score), ""), alter, past)
+    if _gives_curated(best, config):
+        yield from _whole(best.passage.text, received)
+        return
+    material = prompt.material([hit.passage for hit in found[: config.passages]])
+    received = Received(
+        material, KNOWLEDGE_CLUE, (best.passage.text, str(best.score), BY_MODEL), alter, past
+    )
+    messages = prompt.build(question, history, material)
+    yield from _generate(messages, received, services, cancellation)
+
+
+def _gives_curated(best: Scored, config: Config) -> bool:
+    if best.passage.kind != "curated" or config.answer_mode == "generate":
+        return False
+    return config.answer_mode == "curated" or best.score >= config.curated_score
+
+
+def _whole(text: str, received: Received) -> Iterator[Piece]:
+    yield Piece(text, None, received)
+    yield Piece("", "stop", received)
+
+
+def _generate(
+    messages: list[Message], received: Received, services: Services, cancellation: Cancellation
+) -> Iterator[Piece]:
+    config = services.config
+    options = Options(config.max_new_tokens, config.temperature)
+    generation = services.engine.submit(messages, options)
+    cancellation.attach(generation.cancel)
+    for delta in generation:
+        yield Piece(delta, None, received)
+    reason: FinishReason = generation.finish_reason or "abort"
+    yield Piece("", reason, received)

@@ -1,0 +1,119 @@
+"""The only wiring: configuration, index, engine, handlers and routes become one application."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask
+from flask_socketio import SocketIO
+
+from . import config as configuration
+from . import indexing, models, packets, views
+from .answering import Language, Retrieval, Scored, Services
+from .config import Config
+from .dialogue import Ownership, Store
+from .engine import Engine, Model
+from .events import Events
+from .passages import Passage
+from .running import Running
+from .threads import Worker
+
+log = logging.getLogger(__name__)
+
+
+class OffHub:
+    """A retriever whose work is done in a native thread, so that the hub stays free."""
+
+    def __init__(self, retriever: Retrieval) -> None:
+        self._retriever, self._worker = retriever, Worker()
+
+    def retrieve(self, text: str, k: int = 10) -> Sequence[Scored]:
+        """See `Retrieval.retrieve`."""
+        return self._worker.run(self._retriever.retrieve, text, k)
+
+    def smalltalk(self, text: str) -> Passage | None:
+        """See `Retrieval.smalltalk`."""
+        return self._worker.run(self._retriever.smalltalk, text)
+
+    def related(
+        self, text: str, hits: Sequence[Scored], k: int = 3, exclude: Sequence[str] = ()
+    ) -> list[str]:
+        """See `Retrieval.related`."""
+        return self._worker.run(self._retriever.related, text, hits, k, exclude)
+
+
+def create_app(
+    config: Config | None = None,
+    retriever: Retrieval | None = None,
+    engine: Language | None = None,
+) -> Flask:
+    """Build the application; `app.extensions["socketio"]` is its Socket.IO server.
+
+    Args:
+        config: default: read from the environment.
+        retriever: default: the configured index, built from the demo knowledge if there is none.
+        engine: default: the configured model, loaded in the background.
+    """
+    config = config or configuration.load()
+    retriever = retriever or indexing.open_index(config)
+    engine = engine or start_engine(config)
+
+    app = Flask(
+        "pocketqa",
+        template_folder=str(configuration.data_folder("templates")),
+        static_folder=str(configuration.data_folder("static")),
+    )
+    socketio = SocketIO(
+        app,
+        async_mode="gevent",
+        json=packets,
+        manage_session=False,
+        max_http_buffer_size=config.max_packet_bytes,
+        cors_allowed_origins=_origins(config),
+    )
+    services = Services(config, OffHub(retriever), engine, Store(config.dialogues))
+    ownership = Ownership(config.secret_key or secrets.token_hex(32))
+    Events(socketio, services, ownership, Running(config.answers_per_connection))
+    app.register_blueprint(views.blueprint(lambda: readiness(engine)))
+    app.extensions["engine"] = engine
+    return app
+
+
+def start_engine(config: Config) -> Engine:
+    """Start the engine; it fetches, converts and loads the model in its own thread."""
+
+    def load() -> Model:
+        source = models.resolve(config.model, config.home)
+        from .engine import model  # torch is imported in the thread that uses it
+
+        return model.load(
+            source,
+            precision=config.precision,
+            threads=config.threads or configuration.usable_cores(),
+            max_prompt_tokens=config.max_prompt_tokens,
+        )
+
+    return Engine(load, config.queue_size)
+
+
+def readiness(engine: Language) -> dict[str, Any]:
+    """The state that `/ready` reports. The index is open, or there would be no application."""
+    state = getattr(engine, "state", "ready")
+    return {"ready": state == "ready", "model": state, "index": "open"}
+
+
+def _origins(config: Config) -> Any:
+    """What Engine.IO may accept as `Origin`: the server's own, and those configured."""
+    if "*" in config.origins:
+        return "*"
+    if not config.origins:
+        return None  # the server's own only
+
+    def allowed(origin: str | None, environ: dict[str, str]) -> bool:
+        own = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
+        return origin == own or origin in config.origins
+
+    return allowed

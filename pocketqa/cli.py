@@ -1,0 +1,186 @@
+"""The command line. Each command imports what it needs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import PocketQAError
+
+
+class _Group(click.Group):
+    """Shows expected errors in both languages and exits with 1, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PocketQAError as error:
+            raise click.ClickException(f"{error.zh}\n{error.en}") from None
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__)
+def main() -> None:
+    """Answers questions from your own knowledge base, on your own machine.
+
+    Every setting is an environment variable, POCKETQA_<NAME>: see `pocketqa config`.
+    """
+
+
+@main.command()
+@click.option("--host", help="address to listen on")
+@click.option("--port", type=click.IntRange(0, 65535), help="port to listen on; 0: a free one")
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the page and Socket.IO."""
+    from . import server  # first of all imports: it patches the process for gevent
+    from .config import load
+
+    server.serve(load(**{k: v for k, v in {"host": host, "port": port}.items() if v is not None}))
+
+
+@main.command("config")
+def show_config() -> None:
+    """List every setting, its value and what it means."""
+    from .config import Config, load
+
+    values = load()
+    for name, field in Config.model_fields.items():
+        value = "***" if name == "secret_key" and values.secret_key else getattr(values, name)
+        click.echo(f"POCKETQA_{name.upper()}={value}\n    {field.description}")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="folder; default: POCKETQA_INDEX")
+def index(paths: tuple[Path, ...], out: Path | None) -> None:
+    """Build the index from files and folders. Exits with 1 if a row could not be read."""
+    from . import indexing
+    from .config import load
+
+    directory = out or load().index_dir
+    count, faults = indexing.build(paths, directory)
+    for fault in faults:
+        click.echo(f"{fault.file}:{fault.line}: {fault.reason_zh} / {fault.reason_en}", err=True)
+    click.echo(f"{count} 条已建索引,{len(faults)} 条有误 / indexed, with faults: {directory}")
+    sys.exit(1 if faults else 0)
+
+
+@main.command()
+@click.argument("text")
+@click.option("-k", default=5, type=click.IntRange(1, 100), help="passages to show")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object")
+def search(text: str, k: int, as_json: bool) -> None:
+    """Show the passages that TEXT finds, best first."""
+    from . import indexing
+    from .config import load
+
+    config = load()
+    hits = indexing.open_index(config).retrieve(text, k)
+    if as_json:
+        refused = not hits or hits[0].score < config.min_score
+        rows = [
+            {"id": hit.passage.id, "score": hit.score, "title": hit.passage.title} for hit in hits
+        ]
+        click.echo(
+            json.dumps({"text": text, "hits": rows, "refused": refused}, ensure_ascii=False)
+        )
+        return
+    for hit in hits:
+        passage = hit.passage
+        click.echo(f"{hit.score:.3f}  {passage.title}\n       {passage.text}\n       {passage.source}")
+
+
+@main.command()
+@click.argument("text")
+def ask(text: str) -> None:
+    """Answer TEXT here, without a server; the evidence goes to standard error."""
+    from . import app, indexing
+    from .answering import Cancellation, Services, chat
+    from .config import load
+    from .dialogue import Key, Store
+    from .protocol import parse
+
+    config = load()
+    request = parse("CHAT_CS", {"text": text}, "ask")
+    engine = app.start_engine(config)
+    services = Services(config, indexing.open_index(config), engine, Store(1))
+    try:
+        engine.wait()
+        for piece in chat(request, Key("own:ask", "ask"), services, Cancellation()):
+            click.echo(piece.delta, nl=False)
+    finally:
+        engine.close()
+    click.echo()
+    click.echo("\n".join(("", piece.received.clue_type, *piece.received.clue_data)), err=True)
+
+
+@main.command()
+@click.argument("host")
+@click.argument("port", type=int)
+@click.argument("text")
+@click.argument("event", type=click.Choice(["CHAT_CS", "QA_CS", "SUM_CS", "GEN_CS"]))
+def client(host: str, port: int, text: str, event: str) -> None:
+    """Ask a running server and print its frames, a line each, as they come."""
+    from . import client as socketio_client
+
+    reason = socketio_client.ask(
+        host, port, text, event, lambda frame: click.echo(json.dumps(frame, ensure_ascii=False))
+    )
+    sys.exit(1 if reason == "error" else 0)
+
+
+@main.group()
+def model() -> None:
+    """Language models: list, fetch, path."""
+
+
+@model.command("list")
+def model_list() -> None:
+    """The catalogue, and what of it is on this machine."""
+    from . import models
+    from .config import load
+
+    config = load()
+    for name, entry in models.catalogue().items():
+        mark = "*" if name == config.model else " "
+        here = "已就绪 ready" if models.is_ready(name, config.home) else "未获取 not fetched"
+        click.echo(f"{mark} {name}  {entry.bytes / 1e6:,.0f} MB  {entry.licence}  {here}")
+        click.echo(f"    {entry.title}\n    sha256 {entry.sha256}")
+
+
+@model.command("fetch")
+@click.argument("name", required=False)
+@click.option("--from", "source", type=click.Path(path_type=Path), help="local file or directory")
+def model_fetch(name: str | None, source: Path | None) -> None:
+    """Fetch, verify and convert a model; an interrupted fetch goes on where it was."""
+    from . import models
+    from .config import load
+
+    config = load()
+    name = name or config.model
+    if name in models.catalogue():
+        models.fetch(name, config.home, source=source, verify=True)
+    click.echo(models.resolve(name, config.home))
+
+
+@model.command("path")
+@click.argument("name", required=False)
+def model_path(name: str | None) -> None:
+    """Where a fetched model lies."""
+    from . import models
+    from .config import load
+
+    config = load()
+    name = name or config.model
+    if name in models.catalogue() and not models.is_ready(name, config.home):
+        raise PocketQAError(
+            "not_fetched",
+            f"模型尚未获取,请运行 pocketqa model fetch {name}",
+            f"not fetched yet: run pocketqa model fetch {name}",
+        )
+    click.echo(models.resolve(name, config.home))

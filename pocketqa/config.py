@@ -1,0 +1,117 @@
+"""The configuration: one frozen `Config`, read from the environment (`POCKETQA_<NAME>`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .errors import PocketQAError
+
+
+def data_folder(name: str) -> Path:
+    """A folder shipped with PocketQA: `templates`, `static` or `knowledge`.
+
+    In the wheel it lies inside the package, in a checkout beside it.
+    """
+    package = Path(__file__).resolve().parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+class Config(BaseSettings):
+    """Every setting, its default and one line of help. `POCKETQA_PORT=80` sets `port`."""
+
+    model_config = SettingsConfigDict(env_prefix="POCKETQA_", frozen=True, extra="forbid")
+
+    # The server
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(6006, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="further web origins that may connect, separated by commas; * for all"
+    )
+    secret_key: str = Field("", description="signs dialogue tokens; empty: a new one at every start")
+    max_packet_bytes: int = Field(
+        4 << 20, ge=65536, description="largest Socket.IO packet; a larger one ends its connection"
+    )
+    answers_per_connection: int = Field(
+        16, ge=1, description="answers that one connection may have running at once"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="log level")
+
+    # Files
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("pocketqa", appauthor=False)),
+        description="cache of models and indexes, shared by all checkouts",
+    )
+    index: Path | None = Field(None, description="index to answer from; default: HOME/index")
+
+    # The model
+    model: str = Field(
+        "qwen2.5-coder-0.5b", description="catalogue name, local directory or model hub id"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="weights; auto: bfloat16 where the processor has it, else float32"
+    )
+    threads: int = Field(0, ge=0, description="threads that compute; 0: as many as usable cores")
+    max_new_tokens: int = Field(320, ge=1, description="longest answer, in tokens")
+    max_prompt_tokens: int = Field(2048, ge=256, description="longest prompt, in tokens")
+    temperature: float = Field(0.0, ge=0, le=2, description="0: the likeliest token, always")
+    queue_size: int = Field(64, ge=0, description="requests that may wait for the model")
+
+    # Answers
+    answer_mode: Literal["generate", "auto", "curated"] = Field(
+        "generate", description="who answers a clear hit: the model, or the curated answer"
+    )
+    on_miss: Literal["refuse", "generate"] = Field(
+        "refuse", description="what happens when nothing relevant is found"
+    )
+    passages: int = Field(3, ge=1, le=10, description="passages handed to the model")
+    min_score: float = Field(0.5, ge=0, le=1, description="below this score nothing was found")
+    curated_score: float = Field(
+        0.9, ge=0, le=1, description="from this score on answer_mode auto gives the curated answer"
+    )
+    history_turns: int = Field(5, ge=0, le=50, description="earlier turns kept in sight")
+    dialogues: int = Field(10_000, ge=1, description="dialogues kept in memory")
+
+    @property
+    def index_dir(self) -> Path:
+        """The folder of the index that is answered from."""
+        return self.index or self.home / "index"
+
+    @property
+    def models_dir(self) -> Path:
+        """The folder of fetched and converted models."""
+        return self.home / "models"
+
+
+def load(**overrides: object) -> Config:
+    """Read the configuration from the environment; `overrides` win over it.
+
+    Raises:
+        PocketQAError: `bad_config`, naming each variable that is wrong and the rule it breaks.
+    """
+    try:
+        return Config(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(
+            f"POCKETQA_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise PocketQAError(
+            "bad_config", f"配置有误:{faults}", f"bad configuration: {faults}"
+        ) from None
+
+
+def usable_cores() -> int:
+    """Cores this process may use: its affinity, cut by the cgroup's CPU quota (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return cores

@@ -1,0 +1,9 @@
+"""The language model: one native thread that owns it and answers requests in turn.
+
+Importing this package loads no torch; `engine.model` and `engine.convert` do.
+"""
+
+from .engine import Engine
+from .generation import EndReason, Generation, Message, Model, Options
+
+__all__ = ["EndReason", "Engine", "Generation", "Message", "Model", "Options"]

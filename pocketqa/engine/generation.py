@@ -1,0 +1,102 @@
+"""What a request to the engine consists of, and what its asker holds in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+from ..threads import Channel
+
+GATHER_S = 0.03
+"""Tokens that come within this time are handed over as one delta."""
+
+EndReason = Literal["stop", "length", "abort"]
+
+
+class Message(TypedDict):
+    """A message of a chat, as chat templates take it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to decode. At `temperature` 0 the likeliest token is taken, always."""
+
+    max_new_tokens: int = 320
+    temperature: float = 0.0
+    seed: int = 0
+
+
+class Model(Protocol):
+    """What the engine needs of a language model; `model.LoadedModel` is the real one."""
+
+    def stream(
+        self, messages: list[Message], options: Options, is_cancelled: Callable[[], bool]
+    ) -> Generator[str, None, EndReason]:
+        """Yield deltas that never split a character, as each token comes; return why it ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class _End:
+    reason: EndReason | BaseException
+
+
+class Generation:
+    """One request in the engine. Iterate over it once, in one greenlet or thread, for its deltas.
+
+    After the iteration `finish_reason` is `stop`, `length` or `abort`. A fault of the model is
+    raised by the iteration. Leaving the iteration early cancels the request.
+    """
+
+    def __init__(
+        self,
+        messages: list[Message],
+        options: Options,
+        withdraw: Callable[[Generation], None],
+        position: Callable[[Generation], int],
+    ) -> None:
+        self.messages, self.options = messages, options
+        self.cancelled = False
+        self.finish_reason: EndReason | None = None
+        self._withdraw, self._position = withdraw, position
+        self._channel: Channel[str | _End] = Channel(GATHER_S)
+
+    @property
+    def position(self) -> int:
+        """How many requests come before this one; 0 when it is being served, or has ended."""
+        return self._position(self)
+
+    def cancel(self) -> None:
+        """Stop within one token; at once if the request still waits. Harmless after the end."""
+        self.cancelled = True
+        self._withdraw(self)
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for batch in self._channel:
+                delta = "".join(item for item in batch if isinstance(item, str))
+                if delta:
+                    yield delta
+                if isinstance(batch[-1], _End):
+                    self._finish(batch[-1].reason)
+                    return
+        finally:
+            self.cancel()
+            self._channel.close()
+
+    def put(self, delta: str) -> None:
+        """Hand over a delta; for the model's thread."""
+        self._channel.put(delta)
+
+    def end(self, reason: EndReason | BaseException) -> None:
+        """Hand over the last thing of this request; for the engine, once."""
+        self._channel.put(_End(reason))
+
+    def _finish(self, reason: EndReason | BaseException) -> None:
+        if isinstance(reason, BaseException):
+            raise reason
+        self.finish_reason = reason

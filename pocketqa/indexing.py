@@ -1,0 +1,69 @@
+"""The index that is answered from, and the demo knowledge that it is built from at first."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import passages, retriever
+from .config import Config, data_folder
+from .errors import KnowledgeError
+from .passages import Fault
+from .retriever import Retriever
+
+log = logging.getLogger(__name__)
+
+
+def open_index(config: Config) -> Retriever:
+    """Open the configured index; where there is none, build it from the demo knowledge first."""
+    prepare_demo(config)
+    return Retriever.open(config.index_dir)
+
+
+def prepare_demo(config: Config) -> bool:
+    """Build the demo index if there is no index, or one of another demo. True if it was built."""
+    demo = data_folder("knowledge")
+    fingerprint = _fingerprint(demo)
+    about = retriever.describe(config.index_dir)
+    origin = about.get("origin", {}) if about else {}
+    if about and origin.get("demo", fingerprint) == fingerprint:
+        return False
+    log.info("building the demo index in %s", config.index_dir)
+    build([demo], config.index_dir, origin={"demo": fingerprint})
+    return True
+
+
+def build(
+    paths: Sequence[Path], directory: Path, *, origin: dict[str, str] | None = None
+) -> tuple[int, list[Fault]]:
+    """Read `paths` and build the index in `directory`; the old one stays until the new is whole.
+
+    Returns the number of passages and the rows that could not be read.
+
+    Raises:
+        KnowledgeError: `bad_knowledge` when a path does not exist or nothing could be read.
+    """
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise KnowledgeError(
+            "bad_knowledge", f"文件不存在:{', '.join(missing)}", f"no such file: {', '.join(missing)}"
+        )
+    read, faults = passages.read(paths)
+    if not read:
+        raise KnowledgeError(
+            "bad_knowledge",
+            "没有读到任何条目,索引未改变;支持 .csv .md .txt 文件及其文件夹",
+            "nothing could be read, the index is unchanged; .csv, .md and .txt files and folders "
+            "of them are supported",
+        )
+    return retriever.build(read, directory, origin=origin), faults
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in (".csv", ".md"):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""History and passages to chat messages. Pure; few and short words, because the model is small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .dialogue import Turn
+from .engine import Message
+from .passages import Passage
+
+SYSTEM = {
+    "zh": "你是业务问答助手。只根据材料回答用户的问题,用中文,准确、简短。材料里没有的内容不要说。",
+    "en": "You answer questions of the public from the material only, in English, exactly and "
+    "briefly. Say nothing that the material does not contain.",
+}
+FREE_SYSTEM = {
+    "zh": "你是业务问答助手。用中文简短回答。",
+    "en": "You are an assistant. Answer briefly, in English.",
+}
+MAX_MATERIAL = 1_500
+"""Characters of passages in a prompt: about 1,000 tokens, 3 s to read on two cores."""
+MAX_TURNS = 2
+"""Earlier turns in a prompt: enough for a follow-up, few enough not to distract a small model."""
+MAX_TURN = 300
+"""Characters of an earlier answer in a prompt."""
+
+
+def material(passages: Sequence[Passage]) -> str:
+    """The passages as they are handed to the model: `材料:` and a line each; `''` for none."""
+    lines, room = [], MAX_MATERIAL
+    for passage in passages:
+        line = f"{passage.title}\n{passage.text}"[:room]
+        room -= len(line)
+        if line:
+            lines.append(line)
+    return "材料:\n" + "\n\n".join(lines) if lines else ""
+
+
+def build(question: str, history: Sequence[Turn], material: str) -> list[Message]:
+    """The messages for a question; without material, for a free answer."""
+    lang = language(question)
+    messages = [Message(role="system", content=(SYSTEM if material else FREE_SYSTEM)[lang])]
+    for turn in history[-MAX_TURNS:]:
+        messages.append(Message(role="user", content=turn.question[:MAX_TURN]))
+        messages.append(Message(role="assistant", content=turn.answer[:MAX_TURN]))
+    asked = f"{material}\n\n问题:{question}" if material else question
+    messages.append(Message(role="user", content=asked))
+    return messages
+
+
+def language(text: str) -> str:
+    """`zh` if the text holds any Chinese character, else `en`."""
+    return "zh" if any("\u4e00" <= char <= "\u9fff" for char in text) else "en"

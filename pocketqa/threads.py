@@ -1,0 +1,103 @@
+"""The border between native threads and the hub: the only place where both are known.
+
+gevent's monkey patching turns `threading.Thread`, locks and queues into greenlets' versions, which
+do not work for a thread that computes for seconds. What is here always means real threads, whether
+gevent has patched the process or not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import gevent
+from gevent import event, monkey, threadpool
+
+T = TypeVar("T")
+
+NativeQueue: Any = monkey.get_original("queue", "SimpleQueue")
+"""`queue.SimpleQueue` whose `get` blocks a real thread and whose `put` never blocks."""
+
+native_lock: Callable[[], Any] = monkey.get_original("_thread", "allocate_lock")
+"""`threading.Lock` of real threads; hold it for microseconds only."""
+
+_start_native: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
+
+
+def start_native_thread(function: Callable[[], None]) -> None:
+    """Run `function` in a daemon thread of the operating system."""
+    _start_native(function, ())
+
+
+class Channel(Generic[T]):
+    """One-way queue from a native thread to one greenlet, or to one plain thread.
+
+    In a patched process waiting parks the greenlet and the hub stays free. Items that come within
+    `gather_s` seconds are handed over together: each frame costs the hub 0.1 ms, a token less.
+    """
+
+    def __init__(self, gather_s: float = 0.0) -> None:
+        self._items: deque[T] = deque()
+        self._gather_s = gather_s
+        self._closed = False
+        self._in_greenlet = bool(monkey.is_module_patched("threading"))
+        if self._in_greenlet:
+            self._ready = event.Event()
+            self._watcher = gevent.get_hub().loop.async_()
+            self._watcher.start(self._ready.set)
+            self._closing = native_lock()
+        else:
+            self._wake: Any = NativeQueue()
+
+    def put(self, item: T) -> None:
+        """Hand over an item; callable from any thread."""
+        self._items.append(item)
+        if not self._in_greenlet:
+            self._wake.put(None)
+            return
+        with self._closing:
+            if not self._closed:
+                self._watcher.send()
+
+    def __iter__(self) -> Iterator[list[T]]:
+        """Yield whatever has come since the last time, oldest first, for ever."""
+        last = 0.0
+        while True:
+            self._wait()
+            pause = last + self._gather_s - time.monotonic()
+            if pause > 0:
+                gevent.sleep(pause) if self._in_greenlet else time.sleep(pause)
+            last = time.monotonic()
+            batch = []
+            while self._items:
+                batch.append(self._items.popleft())
+            if batch:
+                yield batch
+
+    def close(self) -> None:
+        """Give the wake-up handle back to the hub. Call it in the consumer."""
+        if self._in_greenlet and not self._closed:
+            with self._closing:
+                self._closed = True
+                self._watcher.close()
+
+    def _wait(self) -> None:
+        if self._in_greenlet:
+            # Sends coalesce: clear before draining, or an item would wait for the next one.
+            self._ready.wait()
+            self._ready.clear()
+        else:
+            self._wake.get()
+
+
+class Worker:
+    """One native thread that runs functions for greenlets, one at a time, off the hub."""
+
+    def __init__(self) -> None:
+        self._pool = threadpool.ThreadPool(1)
+
+    def run(self, function: Callable[..., T], *args: object) -> T:
+        """Call `function` in the thread; the calling greenlet waits, the hub goes on."""
+        return self._pool.apply(function, args)  # type: ignore[no-any-return]

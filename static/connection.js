@@ -1,0 +1,68 @@
+// The Socket.IO connection: keeps itself up, sends requests, hands on frames and its own state.
+
+import { lang } from './locale.js';
+
+const REPLY_TIMEOUT_MS = 30_000;
+
+/**
+ * Connect to this page's own server.
+ *
+ * `on.state(state, message)` hears 'connected', 'lost', 'refused' and 'broken'; `on.frame(data)`
+ * and `on.queue(data)` hear the server. Returns null when the client library is missing.
+ */
+export async function connect(on) {
+  const library = await import('./vendor/socket.io.esm.min.js').catch(() => null);
+  if (!library) {
+    on.state('broken');
+    return null;
+  }
+  const socket = library.io({
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true, // else a proxy that refuses WebSocket would end the attempt
+    reconnectionDelayMax: 5000,
+    auth: (give) => give({ lang: lang() }),
+  });
+  socket.on('connect', () => on.state('connected'));
+  socket.on('disconnect', (reason) => {
+    if (reason === 'io client disconnect') return;
+    on.state('lost');
+    // The library reconnects by itself, but not after a disconnection that the server asked for.
+    if (reason === 'io server disconnect') setTimeout(() => socket.connect(), 2000);
+  });
+  socket.on('connect_error', (error) => {
+    if (socket.active) on.state('lost');
+    else {
+      on.state('refused', error.message);
+      setTimeout(() => socket.connect(), 5000);
+    }
+  });
+  socket.on('CHAT_SS', (message) => message?.data && on.frame(message.data));
+  socket.on('QUEUE_SS', (message) => message?.data && on.queue(message.data));
+  window.addEventListener('online', () => socket.connected || reopen(socket));
+  return {
+    connected: () => socket.connected,
+    reopen: () => reopen(socket),
+    ask: (request) => emit(socket, 'CHAT_CS', request),
+    stop: (request) => emit(socket, 'STOP_CS', request),
+  };
+}
+
+function reopen(socket) {
+  socket.disconnect().connect();
+}
+
+/** Resolves to the acknowledgement; to one of code `no_reply` when there is none in time. */
+function emit(socket, event, payload) {
+  return new Promise((resolve) => {
+    socket.timeout(REPLY_TIMEOUT_MS).emit(event, payload, (error, reply) => {
+      resolve(error ? { ok: false, error: { code: 'no_reply' } } : reply);
+    });
+  });
+}
+
+/** An id that no other request has, also where the page is served without TLS. */
+export function requestId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

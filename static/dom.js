@@ -1,0 +1,36 @@
+// Building elements. Text goes in as text nodes only: nothing in this page parses HTML.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** An element with attributes and children (nodes or strings); null and false are left out. */
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== false) node.setAttribute(name, value === true ? '' : value);
+  }
+  node.append(...children.filter(Boolean));
+  return node;
+}
+
+/** A decorative icon from the sprite in index.html. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** A list of buttons that each send their question; clicks are handled by chat.js. */
+export function questionButtons(list, questions) {
+  const item = ({ text, gloss }) => {
+    const button = element('button', { type: 'button', 'data-ask': text });
+    button.append(element('span', { lang: gloss ? 'zh-CN' : null }, text));
+    if (gloss) button.append(element('small', {}, gloss));
+    return element('li', {}, button);
+  };
+  list.replaceChildren(...questions.map(item));
+  return list;
+}

@@ -1,0 +1,58 @@
+// What an answer rests on: the passage, how sure the search is of it, and who wrote the answer.
+
+import { element, icon } from './dom.js';
+import { say } from './locale.js';
+
+const TYPES = [[/^知识库依据/, 'fromKnowledge'], [/^文件依据/, 'fromFile']];
+const LEVELS = [[0.85, 'high'], [0.7, 'good'], [0.5, 'fair'], [-1, 'low']];
+const BY_MODEL = /由语言模型自动生成/;
+
+const withoutLabel = (text) => String(text ?? '').replace(/^材料[::]\s*/, '');
+
+// Notes come wrapped in tags for older clients. They are cut off as text, never parsed.
+const withoutTags = (text) => String(text ?? '').replace(/<[^>]*>/g, '').trim();
+
+/** The folded evidence of `received`, or null when the answer rests on nothing. */
+export function evidence(received) {
+  const [passage, score, note] = received?.clue?.data ?? [];
+  if (!passage) return null;
+  const summary = element('summary', {}, icon('fold'), say(element('span', { class: 'name' }), 'evidence'));
+  summary.append(...confidence(Number(score)));
+  const content = element('div', { class: 'content' }, source(received.clue.type));
+  content.append(element('blockquote', {}, withoutLabel(passage)));
+  const material = withoutLabel(received.prompt);
+  if (material && material !== withoutLabel(passage)) content.append(all(material));
+  const details = element('details', { class: 'evidence' }, summary, content);
+  return element('div', { class: 'grounds' }, details, writer(withoutTags(note)));
+}
+
+function confidence(score) {
+  if (!(score >= 0 && score <= 1)) return [];
+  const [, level] = LEVELS.find(([least]) => score >= least);
+  const percent = Math.round(score * 100);
+  const bar = element('span', { class: 'meter', 'aria-hidden': 'true' }, element('span'));
+  bar.firstChild.style.inlineSize = `${percent}%`;
+  const words = element('span', { class: 'sure' }, say(element('span'), level), ` ${percent}%`);
+  return [words, bar];
+}
+
+function source(type) {
+  const line = element('p', { class: 'label' });
+  const [, key] = TYPES.find(([pattern]) => pattern.test(type)) ?? [];
+  if (key) return say(line, key);
+  line.textContent = type;
+  return line;
+}
+
+function all(material) {
+  const summary = element('summary', {}, icon('fold'), say(element('span'), 'material'));
+  return element('details', { class: 'material' }, summary, element('pre', {}, material));
+}
+
+function writer(note) {
+  if (!note) return null;
+  const line = element('p', { class: 'note' });
+  if (BY_MODEL.test(note)) return say(line, 'byModel');
+  line.textContent = note;
+  return line;
+}
