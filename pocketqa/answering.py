@@ -89,7 +89,9 @@ def chat(
     """
     if request.upload_id:
         raise RequestError(
-            "unknown_upload", "找不到上传的文件,请重新上传", "no such upload: please upload it again"
+            "unknown_upload",
+            "找不到上传的文件,请重新上传",
+            "no such upload: please upload it again",
         )
     config = services.config
     history = services.dialogues.history(key, config.history_turns)

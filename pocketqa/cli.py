@@ -86,13 +86,13 @@ def search(text: str, k: int, as_json: bool) -> None:
         rows = [
             {"id": hit.passage.id, "score": hit.score, "title": hit.passage.title} for hit in hits
         ]
-        click.echo(
-            json.dumps({"text": text, "hits": rows, "refused": refused}, ensure_ascii=False)
-        )
+        click.echo(json.dumps({"text": text, "hits": rows, "refused": refused}, ensure_ascii=False))
         return
     for hit in hits:
         passage = hit.passage
-        click.echo(f"{hit.score:.3f}  {passage.title}\n       {passage.text}\n       {passage.source}")
+        click.echo(
+            f"{hit.score:.3f}  {passage.title}\n       {passage.text}\n       {passage.source}"
+        )
 
 
 @main.command()

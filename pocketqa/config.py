@@ -34,7 +34,9 @@ class Config(BaseSettings):
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="further web origins that may connect, separated by commas; * for all"
     )
-    secret_key: str = Field("", description="signs dialogue tokens; empty: a new one at every start")
+    secret_key: str = Field(
+        "", description="signs dialogue tokens; empty: a new one at every start"
+    )
     max_packet_bytes: int = Field(
         4 << 20, ge=65536, description="largest Socket.IO packet; a larger one ends its connection"
     )
@@ -109,7 +111,9 @@ def load(**overrides: object) -> Config:
 
 def usable_cores() -> int:
     """Cores this process may use: its affinity, cut by the cgroup's CPU quota (cgroup v2)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, min(cores, int(quota) // int(period)))

@@ -85,7 +85,9 @@ class Ownership:
 
 
 # A question that begins by joining on to the last one, points back, or names no matter of its own.
-_JOINS = re.compile(r"^(那|那么|然后|还有|另外|再|又|它|他|她|这个?|那个|上面|刚才|and |then |what about )")
+_JOINS = re.compile(
+    r"^(那|那么|然后|还有|另外|再|又|它|他|她|这个?|那个|上面|刚才|and |then |what about )"
+)
 _POINTS = re.compile(r"(它|他们?|她们?|这个|那个|这种|那种|上述|前面|刚才|其中)")
 _BARE = re.compile(
     r"^(需要|要|得|用|能|可以|在|去|到|怎么|如何|多久|多少|几天|什么|哪里|哪儿|谁|为什么|有什么|"

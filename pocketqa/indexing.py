@@ -48,7 +48,9 @@ def build(
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise KnowledgeError(
-            "bad_knowledge", f"文件不存在:{', '.join(missing)}", f"no such file: {', '.join(missing)}"
+            "bad_knowledge",
+            f"文件不存在:{', '.join(missing)}",
+            f"no such file: {', '.join(missing)}",
         )
     read, faults = passages.read(paths)
     if not read:

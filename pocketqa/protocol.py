@@ -262,9 +262,7 @@ def _number_text(key: str, value: int | float) -> str:
     try:
         return str(value)
     except ValueError:  # int of more digits than Python converts
-        raise _bad_field(
-            key, f"应为不超过 {MAX_NAME} 位", f"at most {MAX_NAME} digits"
-        ) from None
+        raise _bad_field(key, f"应为不超过 {MAX_NAME} 位", f"at most {MAX_NAME} digits") from None
 
 
 def _flag(fields: dict[str, Any], key: str, *, default: bool) -> bool:

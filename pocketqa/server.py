@@ -29,8 +29,8 @@ SWITCH_INTERVAL_S = 0.0005
 """How long the model's thread may keep Python's lock from the hub; Python's default is 5 ms."""
 
 
-def build_app(config: Config | None = None) -> Flask:
-    """The application, in a process made ready for it."""
+def build_app(config: Config | None = None, engine: Engine | None = None) -> Flask:
+    """The application, in a process made ready for it. `engine` replaces the configured one."""
     config = config or configuration.load()
     logging.basicConfig(
         level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -39,17 +39,21 @@ def build_app(config: Config | None = None) -> Flask:
     for noisy in ("httpx", "httpx2", "urllib3", "filelock", "geventwebsocket.handler"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    return create_app(config)
+    return create_app(config, engine=engine)
 
 
 def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. The port opens at once, the model is ready a little later.
+    """`pocketqa serve`: fetch the model if need be, with its progress bar, then serve.
 
     Raises:
         PocketQAError: `model_unavailable`, `bad_knowledge`; `port_taken` for an address in use.
     """
-    models.resolve(config.model, config.home)  # fetched in the foreground, with its progress bar
-    app = build_app(config)
+    models.resolve(config.model, config.home)
+    run(build_app(config), config)
+
+
+def run(app: Flask, config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. The port opens at once, the model is ready a little later."""
     engine: Engine = app.extensions["engine"]
     server = pywsgi.WSGIServer(
         (config.host, config.port), app, handler_class=WebSocketHandler, log=None, error_log=log
@@ -58,12 +62,7 @@ def serve(config: Config) -> None:
         server.start()
     except OSError as error:
         engine.close()
-        raise PocketQAError(
-            "port_taken",
-            f"无法监听 {config.host}:{config.port}({error.strerror});请用 --port 换一个端口",
-            f"cannot listen on {config.host}:{config.port} ({error.strerror}); "
-            "choose another with --port",
-        ) from error
+        raise _port_taken(config, error) from error
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, server.stop)
     address = f"http://{config.host}:{server.server_port}"
@@ -83,3 +82,12 @@ def _announce(engine: Engine, address: str, server: pywsgi.WSGIServer) -> None:
         print(f"PocketQA: {address} 已就绪,Ctrl-C 停止。Ready, Ctrl-C stops it.", flush=True)
     else:
         server.stop()
+
+
+def _port_taken(config: Config, error: OSError) -> PocketQAError:
+    return PocketQAError(
+        "port_taken",
+        f"无法监听 {config.host}:{config.port}({error.strerror});请用 --port 换一个端口",
+        f"cannot listen on {config.host}:{config.port} ({error.strerror}); "
+        "choose another with --port",
+    )

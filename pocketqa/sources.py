@@ -77,9 +77,9 @@ def from_hub(entry: Entry, work: Path) -> Path:
         return _copy(Path(cached), work, entry)
     if constants.HF_HUB_OFFLINE:
         raise SourceError("已设置 HF_HUB_OFFLINE,未联网", "HF_HUB_OFFLINE is set, not asked")
-    url = hf_hub_url(
-        entry.repo, entry.filename, revision=entry.revision, endpoint=constants.ENDPOINT
-    )
+    # Read now, not when huggingface_hub was imported.
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+    url = hf_hub_url(entry.repo, entry.filename, revision=entry.revision, endpoint=endpoint)
     _require_answer(url, entry)
     part = work / "hub.part"
     part.touch()

@@ -4,8 +4,9 @@ import { LIMIT, setUpComposer } from './composer.js';
 import { connect, requestId } from './connection.js';
 import { questionButtons } from './dom.js';
 import { follow } from './follow.js';
-import { lang, say, setUpLanguage, text, unsay } from './locale.js';
+import { lang, setUpLanguage, text } from './locale.js';
 import { dialogue, forgetDialogue, rememberDialogue } from './session.js';
+import { showConnection, showStarting } from './status.js';
 import { EXAMPLES } from './strings.js';
 import { Turn, folded } from './turn.js';
 
@@ -16,6 +17,7 @@ const STOP_PATIENCE_MS = 5000;
 let connection = null;
 let running = null; // {id, turn, continued}: the answer that is under way
 let reopenAfterAnswer = false;
+let resumed = Boolean(dialogue().dialogue); // from before a reload; its turns are not on the screen
 const turns = []; // of this dialogue; older ones lie folded in #earlier
 const retries = new WeakMap(); // retry button's turn node -> Turn
 
@@ -119,7 +121,9 @@ function done(show) {
 
 /** After a reload the server still knows the dialogue: its turns are shown, folded. */
 function showHistory(history) {
-  if (turns.length > 1 || !history?.length || byId('earlier').childElementCount) return;
+  const shown = !resumed;
+  resumed = false;
+  if (shown || !history?.length) return;
   const earlier = history.map(([question, answer]) => {
     const turn = new Turn(question, () => {});
     turn.append(answer);
@@ -134,38 +138,19 @@ function showHistory(history) {
 function newDialogue() {
   if (running) stop();
   forgetDialogue();
+  resumed = false;
   if (turns.length) byId('earlier').append(folded(turns.splice(0).map((turn) => turn.node)));
   byId('welcome').hidden = false;
   byId('new-dialogue').hidden = true;
-  view.toEnd();
+  view.toStart();
   composer.focus();
 }
 
-let barTimer = 0;
-
-/** Tell the reader about the connection, but not about hiccups shorter than `delay`. */
-function bar(state, key, values, delay = 0) {
-  clearTimeout(barTimer);
-  const show = () => {
-    byId('connection').dataset.state = state;
-    if (key) say(byId('connection'), key, values);
-    else unsay(byId('connection'));
-  };
-  barTimer = setTimeout(show, delay);
-}
-
-let wasLost = false;
-
 function connectionState(state, message) {
-  if (state === 'connected') {
-    if (wasLost) bar('back', 'back');
-    setTimeout(() => connection?.connected() && bar('quiet', null), wasLost ? 2500 : 0);
-    wasLost = false;
-  } else {
-    if (state === 'lost' && !wasLost) bar('lost', 'lost', {}, 800);
-    if (state !== 'lost') bar('lost', state, { message });
-    wasLost = true;
-    if (running) done(((turn) => () => turn.fail('interrupted', '', 'interrupted'))(running.turn));
+  showConnection(state, message);
+  if (state !== 'connected' && running) {
+    const { turn } = running;
+    done(() => turn.fail('interrupted', '', 'interrupted'));
   }
   refresh();
 }
@@ -202,7 +187,8 @@ document.addEventListener('click', ({ target }) => {
   else retry(retries.get(button.closest('.turn')));
 });
 byId('new-dialogue').addEventListener('click', newDialogue);
-bar('lost', 'connecting', {}, 1500);
+byId('new-dialogue').hidden = !resumed;
+showStarting();
 connection = await connect({
   state: connectionState,
   frame,

@@ -23,7 +23,10 @@ export function evidence(received) {
   const material = withoutLabel(received.prompt);
   if (material && material !== withoutLabel(passage)) content.append(all(material));
   const details = element('details', { class: 'evidence' }, summary, content);
-  return element('div', { class: 'grounds' }, details, writer(withoutTags(note)));
+  summary.addEventListener('click', () => requestAnimationFrame(() => {
+    if (details.open) details.scrollIntoView({ block: 'nearest' });
+  }));
+  return element('div', { class: 'grounds' }, writer(withoutTags(note)), details);
 }
 
 function confidence(score) {

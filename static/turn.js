@@ -91,7 +91,7 @@ export class Turn {
 
   /** What a screen reader should hear once the answer has ended. */
   spoken() {
-    const ends = this.after.querySelectorAll('.notice, .problem p');
+    const ends = this.after.querySelectorAll('.notice, .problem p > *');
     return [this.textNode.data, ...Array.from(ends, (node) => node.textContent)].join(' ');
   }
 
@@ -107,8 +107,7 @@ export class Turn {
     this.draw();
     this.state(state);
     unsay(this.status);
-    const words = element('p', {}, say(element('span'), key));
-    if (message) words.append(' ', message);
+    const words = element('p', {}, say(element('strong'), key), message && element('span', {}, message));
     const retry = element('button', { type: 'button', class: 'retry', 'data-retry': true }, icon('retry'));
     retry.append(say(element('span'), 'retry'));
     this.after.replaceChildren(element('div', { class: `problem ${state}` }, words, retry));

@@ -28,13 +28,13 @@ class Detokenizer:
         if now.endswith(REPLACEMENT) or len(now) <= len(before):
             return ""
         self._window, self._given = self._given, len(self._ids)
-        return now[len(before) :]
+        return now[len(before) :].replace(REPLACEMENT, "")
 
     def flush(self) -> str:
-        """What was held back and will not become whole any more."""
+        """What was held back, less a character that will not become whole any more."""
         before, now = self._texts()
         self._window = self._given = len(self._ids)
-        return now[len(before) :]
+        return now[len(before) :].replace(REPLACEMENT, "")
 
     def _texts(self) -> tuple[str, str]:
         before = self._decode(self._ids[self._window : self._given])

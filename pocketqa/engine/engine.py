@@ -72,7 +72,9 @@ class Engine:
     def _check_ready(self) -> None:
         if self.state == "loading":
             raise ModelError(
-                "model_unavailable", "模型正在加载,请稍候再问", "the model is loading, ask again soon"
+                "model_unavailable",
+                "模型正在加载,请稍候再问",
+                "the model is loading, ask again soon",
             )
         if self.state != "ready":
             raise ModelError(
@@ -122,15 +124,15 @@ class Engine:
 
     def _serve(self, model: Model, generation: Generation) -> EndReason | BaseException:
         began, deltas = time.monotonic(), 0
-        stream = model.stream(
-            generation.messages, generation.options, lambda: generation.cancelled
-        )
+        stream = model.stream(generation.messages, generation.options, lambda: generation.cancelled)
         try:
             while True:
                 generation.put(next(stream))
                 deltas += 1
         except StopIteration as end:
-            log.info("answered: %s, %d deltas in %.1f s", end.value, deltas, time.monotonic() - began)
+            log.info(
+                "answered: %s, %d deltas in %.1f s", end.value, deltas, time.monotonic() - began
+            )
             reason: EndReason = end.value
             return reason
         except BaseException as error:  # whatever it is, the request must end and the thread go on

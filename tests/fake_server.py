@@ -1,0 +1,31 @@
+"""Started by `servers.fake_server`: the real server, index and page, with a scripted model.
+
+`FAKE_TEXT` is what the model says, `FAKE_PAUSE_S` how long it takes for a character. A question
+with 出错 in it makes the model fail.
+"""
+
+from pocketqa import server  # first of all imports: it patches the process
+
+# isort: split
+import os
+
+from fakes import FakeModel
+
+from pocketqa import config as configuration
+from pocketqa.engine import Engine
+
+TEXT = "身份证丢失的,应当向常住户口所在地的公安机关申请补领,并交验居民户口簿。"
+
+
+class Scripted(FakeModel):
+    def stream(self, messages, options, is_cancelled):
+        if "出错" in messages[-1]["content"]:
+            raise RuntimeError("planted")
+        return (yield from super().stream(messages, options, is_cancelled))
+
+
+if __name__ == "__main__":
+    settings = configuration.load()
+    pause_s = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
+    model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s)
+    server.run(server.build_app(settings, Engine(lambda: model)), settings)

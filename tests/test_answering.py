@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fakes import FakeHit, FakeModel, FakeRetriever
+
+from pocketqa.answering import BY_MODEL, KNOWLEDGE_CLUE, REFUSAL, Cancellation, Services, chat
+from pocketqa.config import Config
+from pocketqa.dialogue import Key, Store
+from pocketqa.engine import Engine
+from pocketqa.errors import PocketQAError, RequestError
+from pocketqa.passages import Passage
+from pocketqa.protocol import Piece, parse
+
+ID_CARD = Passage(id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。")
+KEY = Key("own:s", "s")
+
+
+class Desk:
+    """Answers questions with fakes."""
+
+    def __init__(
+        self, score: float = 0.9, model: FakeModel | None = None, **config: object
+    ) -> None:
+        self.model = model or FakeModel()
+        self.engine = Engine(lambda: self.model)
+        self.engine.wait()
+        self.retriever = FakeRetriever([FakeHit(ID_CARD, score)], {"你好": "您好,请问。"})
+        settings = Config(**config)  # type: ignore[arg-type]
+        self.services = Services(settings, self.retriever, self.engine, Store(10))
+
+    def pieces(self, text: str, cancellation: Cancellation | None = None) -> Iterator[Piece]:
+        request = parse("CHAT_CS", {"text": text}, "s")
+        return chat(request, KEY, self.services, cancellation or Cancellation())
+
+    def ask(self, text: str) -> tuple[str, Piece]:
+        pieces = list(self.pieces(text))
+        return "".join(piece.delta for piece in pieces), pieces[-1]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.engine.close()
+
+
+def test_a_grounded_answer(desk: Desk) -> None:
+    text, last = desk.ask("身份证丢了?")
+    assert text == desk.model.text and last.finish_reason == "stop"
+    assert last.received.clue_type == KNOWLEDGE_CLUE
+    assert last.received.clue_data == (ID_CARD.text, "0.9", BY_MODEL)
+    assert last.received.prompt == f"材料:\n{ID_CARD.title}\n{ID_CARD.text}"
+    assert len(last.received.alter) == 3
+    assert last.received.prompt in desk.model.prompts[0][-1]["content"]
+
+
+def test_history_reaches_the_frames_and_the_model(desk: Desk) -> None:
+    desk.ask("身份证丢了?")
+    _, last = desk.ask("那要多少钱?")
+    assert last.received.history == (("身份证丢了?", desk.model.text),)
+    assert desk.retriever.queries[-1] == "身份证丢了? 那要多少钱?"
+    assert "身份证丢了?" in desk.retriever.excluded[-1]
+    assert [message["role"] for message in desk.model.prompts[1]] == [
+        "system", "user", "assistant", "user",
+    ]  # fmt: skip
+
+
+def test_small_talk_needs_no_model(desk: Desk) -> None:
+    text, last = desk.ask("你好")
+    assert text == "您好,请问。" and last.finish_reason == "stop"
+    assert last.received.clue_type == "" and last.received.clue_data == ()
+    assert not desk.model.prompts
+
+
+def test_nothing_found_is_said_without_the_model() -> None:
+    desk = Desk(score=0.1)
+    text, last = desk.ask("今天天气怎么样?")
+    assert text == REFUSAL["zh"] and last.received.clue_data == () and not last.received.prompt
+    assert len(last.received.alter) == 3
+    assert desk.ask("What is the weather?")[0] == REFUSAL["en"]
+    assert not desk.model.prompts
+    desk.engine.close()
+
+
+def test_on_miss_generate_calls_the_model() -> None:
+    desk = Desk(score=0.1, on_miss="generate")
+    text, last = desk.ask("今天天气怎么样?")
+    assert text == desk.model.text and last.received.clue_type == ""
+    desk.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "score", "curated"),
+    [("auto", 0.95, True), ("auto", 0.6, False), ("curated", 0.6, True), ("generate", 1.0, False)],
+)
+def test_answer_modes(mode: str, score: float, curated: bool) -> None:
+    desk = Desk(score=score, answer_mode=mode)
+    text, last = desk.ask("身份证丢了?")
+    assert (text == ID_CARD.text) is curated
+    assert last.received.clue_data[2] == ("" if curated else BY_MODEL)
+    desk.engine.close()
+
+
+def test_an_answer_cut_at_the_token_limit_says_length() -> None:
+    desk = Desk(max_new_tokens=3)
+    text, last = desk.ask("身份证丢了?")
+    assert text == "请带上" and last.finish_reason == "length"
+    desk.engine.close()
+
+
+def test_a_stopped_answer_is_kept_as_far_as_it_went() -> None:
+    desk = Desk(model=FakeModel("一二三四五六七八九十" * 50, pause_s=0.01))
+    cancellation = Cancellation()
+    said = ""
+    for piece in desk.pieces("身份证丢了?", cancellation):
+        said += piece.delta
+        cancellation.cancel()
+    assert piece.finish_reason == "abort" and 0 < len(said) < 500
+    assert desk.services.dialogues.history(KEY, 1)[0].answer == said
+    desk.engine.close()
+
+
+def test_cancelled_before_it_began() -> None:
+    desk = Desk()
+    cancellation = Cancellation()
+    cancellation.cancel()
+    *_, last = desk.pieces("身份证丢了?", cancellation)
+    assert last.finish_reason == "abort"
+    assert desk.services.dialogues.history(KEY, 1) == ()
+    desk.engine.close()
+
+
+def test_a_fault_of_the_model_keeps_what_was_said() -> None:
+    desk = Desk(model=FakeModel("半句", fault=RuntimeError("planted")))
+    with pytest.raises(RuntimeError, match="planted"):
+        list(desk.pieces("身份证丢了?"))
+    assert desk.services.dialogues.history(KEY, 1)[0].answer == "半句"
+    assert desk.ask("你好")[1].finish_reason == "stop"
+    desk.engine.close()
+
+
+def test_an_unknown_upload_is_refused(desk: Desk) -> None:
+    request = parse("CHAT_CS", {"text": "a", "upload_id": "u"}, "s")
+    with pytest.raises(RequestError) as caught:
+        list(chat(request, KEY, desk.services, Cancellation()))
+    assert caught.value.code == "unknown_upload"
+
+
+def test_a_model_that_cannot_load_is_said_to_be_unavailable() -> None:
+    def fail() -> FakeModel:
+        raise PocketQAError("model_unavailable", "坏", "bad")
+
+    desk = Desk()
+    broken = Engine(fail)
+    broken.wait()
+    services = Services(Config(), desk.retriever, broken, Store(1))
+    with pytest.raises(PocketQAError) as caught:
+        list(chat(parse("CHAT_CS", {"text": "a"}, "s"), KEY, services, Cancellation()))
+    assert caught.value.code == "model_unavailable"
+    desk.engine.close()
