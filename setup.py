@@ -77,7 +77,14 @@ setup(
         "whoosh==2.7.4",
     ],
     extras_require={
-        "test": ["jsonschema>=4.25", "mypy", "playwright>=1.55", "pytest>=8.4", "ruff"],
+        "test": [
+            "jsonschema>=4.25",
+            "mypy",
+            "playwright>=1.55",
+            "pytest>=8.4",
+            "python-socketio[client]>=5.18",
+            "ruff",
+        ],
     },
     entry_points={"console_scripts": ["pocketqa = pocketqa.cli:main"]},
 )

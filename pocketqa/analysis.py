@@ -77,11 +77,13 @@ def _latin(run: str, begin: int) -> Iterator[tuple[str, int, int]]:
 # Words that any question may hold, whatever it is about: they say how it is asked, not what.
 _FILLER = frozenset(
     """
-    请问 问 问下 问一下 想问 想问一下 咨询 咨询一下 了解 了解一下 一下 告诉 帮 帮我 帮忙 麻烦 谢谢 你好 您好 您 你 我 我们 他 她
-    咱 咱们 俺 人家 自己 的 地 得 了 着 过 吗 呢 吧 啊 呀 哦 嘛 么 哈 啦 诶 是 有 在 和 与 及 或 把 被 给 让 叫 对 跟 就 才 都 也
-    还 又 再 很 太 那 这 那个 这个 那么 这么 怎么 怎么办 怎么样 怎样 咋 咋办 咋整 咋弄 如何 如何是好 什么 啥 哪 哪里 哪儿 哪些 哪个
-    谁 几 多少 多久 多长 时候 什么时候 啥时候 为什么 为啥 是否 是不是 能 能不能 能否 可以 可不可以 可否 会 会不会 要 要不要 需要 应该 应当
-    想 想要 得 行 行不行 有没有 没有 没 不 别 如果 要是 假如 的话 因为 所以 但是 现在 一般 到底 究竟 怎么回事 情况 事 事情 办 弄 搞
+    请问 问 问下 问一下 想问 想问一下 咨询 咨询一下 了解 了解一下 一下 告诉 帮 帮我 帮忙 麻烦
+    谢谢 你好 您好 您 你 我 我们 他 她 咱 咱们 俺 人家 自己 的 地 得 了 着 过 吗 呢 吧 啊 呀 哦
+    嘛 么 哈 啦 诶 是 有 在 和 与 及 或 把 被 给 让 叫 对 跟 就 才 都 也 还 又 再 很 太 那 这 那个
+    这个 那么 这么 怎么 怎么办 怎么样 怎样 咋 咋样 咋办 咋整 咋弄 如何 什么 啥 哪 哪里 哪儿 哪些
+    哪个 谁 几 多少 多久 多长 时候 什么时候 啥时候 为什么 为啥 是否 是不是 能 能不能 能否 可以
+    可不可以 可否 会 会不会 要 要不要 需要 应该 应当 想 想要 行 行不行 有没有 没有 没 不 别 如果
+    要是 假如 的话 因为 所以 但是 现在 一般 到底 究竟 怎么回事 情况 事 事情 办 弄 搞 做 一个
     """.split()
 )
 
@@ -94,3 +96,18 @@ def words(text: str) -> Iterator[tuple[str, int, int, bool]]:
         for word in rjieba.cut(run[1]) if run[1] else [run[2]]:
             yield word, at, at + len(word), word in _FILLER
             at += len(word)
+
+
+def holds(text: str, term: str) -> bool:
+    """Whether the clean `text` holds `term`; one in Latin script or digits as a whole word."""
+    if not term.isascii():
+        return term in text
+    at = text.find(term)
+    while at >= 0:
+        end = at + len(term)
+        if not (text[at - 1 : at].isascii() and text[at - 1 : at].isalnum()) and not (
+            text[end : end + 1].isascii() and text[end : end + 1].isalnum()
+        ):
+            return True
+        at = text.find(term, at + 1)
+    return False

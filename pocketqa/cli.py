@@ -134,6 +134,10 @@ def client(host: str, port: int, text: str, event: str) -> None:
     sys.exit(1 if reason == "error" else 0)
 
 
+def _say(zh: str, en: str) -> None:
+    click.echo(f"{zh}\n{en}", err=True)
+
+
 @main.group()
 def model() -> None:
     """Language models: list, fetch, path."""
@@ -164,8 +168,8 @@ def model_fetch(name: str | None, source: Path | None) -> None:
     config = load()
     name = name or config.model
     if name in models.catalogue():
-        models.fetch(name, config.home, source=source, verify=True)
-    click.echo(models.resolve(name, config.home))
+        models.fetch(name, config.home, source=source, verify=True, say=_say)
+    click.echo(models.resolve(name, config.home, verify=True, say=_say))
 
 
 @model.command("path")

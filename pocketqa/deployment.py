@@ -39,7 +39,9 @@ def check_gunicorn() -> None:
         from gunicorn.errors import AppImportError
 
         lines = "\n".join(f"  - {fault}" for fault in wrong)
-        raise AppImportError(f"PocketQA 拒绝启动 / refuses to start:\n{lines}\n  {COMMAND}")
+        message = f"PocketQA 拒绝启动 / refuses to start:\n{lines}\n  {COMMAND}"
+        # In the master, gunicorn shows an import error with a traceback, in a worker without.
+        raise SystemExit(message) if settings.preload_app else AppImportError(message)
 
 
 def _gunicorn_settings() -> Any:

@@ -151,13 +151,13 @@ def guarded(request: Request, pieces: Iterator[Piece]) -> Iterator[Piece]:
     except Exception:
         reference = secrets.token_hex(4)
         log.exception("%s %s failed, reference %s", request.event, request.request_id, reference)
-        error = PocketQAError(
+        fault = PocketQAError(
             "internal",
             f"系统内部错误,请稍后再试;如需反馈请提供编号 {reference}",
             f"internal error, please try again; when reporting it give the reference {reference}",
             reference=reference,
         )
-        yield _error_piece(error, received)
+        yield _error_piece(fault, received)
 
 
 def _error_piece(error: PocketQAError, received: Received | None = None) -> Piece:

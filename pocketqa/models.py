@@ -19,7 +19,7 @@ from .conversion import convert_once, is_converted
 from .errors import ModelError
 from .sources import SourceError, from_hub, from_index, from_local
 
-__all__ = ["Entry", "catalogue", "fetch", "resolve"]
+__all__ = ["Entry", "catalogue", "fetch", "is_ready", "resolve"]
 
 
 def fetch(
@@ -82,6 +82,11 @@ def resolve(model: str, home: Path, *, verify: bool = False, say: Say = log) -> 
         file = file or fetch(model, home, verify=verify, say=say)
         convert_once(file, target, digest, verify=verify, say=say)
     return target
+
+
+def is_ready(name: str, home: Path) -> bool:
+    """Whether a catalogue model lies converted in the cache, so that `resolve` only looks it up."""
+    return is_converted(home / "models" / name / "converted", _entry(name).sha256)
 
 
 def _entry(name: str) -> Entry:

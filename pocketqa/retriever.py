@@ -32,8 +32,12 @@ from .passages import Passage
 from .scoring import Question, score, weigh
 
 SCHEMA = 1  # raise it with every change of the fields or of `analysis`
-FIELDS = {"title": 2.0, "similar": 2.0, "text": 1.0}  # searched fields and their weights
+TITLE = 3  # a term in the title counts as three in the text
+K1, B = 2.0, 0.75  # BM25: saturation of a term's frequency, and how far length is held against it
+COMMON = 0.2  # terms in a greater share of the passages are not searched for
+FEW = 100  # … but where so few have it, it costs nothing
 CANDIDATES = 40  # passages that BM25 hands to the score
+RANKING = 1.0  # the weight of BM25, scaled to 1 for its best, beside the score
 UNFINISHED_S = 3600  # a build that has taken longer than this was killed
 
 _GENERATION, _BUILDING, _META = "gen-", ".building-", "meta.json"
@@ -91,11 +95,13 @@ class Retriever:
 
     def __init__(self, folder: Path) -> None:
         """Open one generation; see `open`."""
-        self._searcher = FileIndex(FileStorage(str(folder))).searcher(weighting=BM25F())
+        self._searcher = FileIndex(FileStorage(str(folder))).searcher(weighting=BM25F(B=B, K1=K1))
         self._count = self._searcher.doc_count()
-        # Words repeat from question to question; known questions repeat among the hits.
-        self._rarity = lru_cache(20_000)(self._find_rarity)
-        self._weigh = lru_cache(20_000)(partial(weigh, idf=self._rarity))
+        # Words repeat from question to question, known questions among the hits. What people ask
+        # is not kept: it may be long.
+        self._rarity = lru_cache(10_000)(self._find_rarity)
+        self._weigh = partial(weigh, rarity=self._rarity)
+        self._weigh_known = lru_cache(2_000)(self._weigh)
         self._smalltalk = self._read_smalltalk()
 
     @classmethod
@@ -122,14 +128,21 @@ class Retriever:
         return cls(_generations(directory)[-1])
 
     def retrieve(self, text: str, k: int = 10) -> list[Hit]:
-        """The `k` passages that answer `text` best, best first; small talk is left out."""
-        asked = weigh(text, self._rarity)
-        hits = [
-            Hit(passage, round(score(asked, passage, self._weigh), 6))
-            for passage in self._candidates(asked, max(CANDIDATES, k))
-        ]
-        hits.sort(key=lambda hit: -hit.score)  # stable: BM25's order where scores are equal
-        return hits[:k]
+        """The `k` passages that answer `text` best, best first; small talk is left out.
+
+        BM25 and the score together make the order. The score that a hit is given is its own or
+        that of the hit before it, whichever is less: it falls with the rank.
+        """
+        asked = self._weigh(text)
+        found = []
+        for passage, relevance in self._candidates(asked, max(CANDIDATES, k)):
+            own = score(asked, passage, self._weigh_known)
+            found.append((own == 1.0, own + RANKING * relevance, own, passage))
+        found.sort(key=lambda each: each[:2], reverse=True)
+        hits: list[Hit] = []
+        for _, _, own, passage in found[:k]:
+            hits.append(Hit(passage, round(min(own, hits[-1].score if hits else 1.0), 6)))
+        return hits
 
     def smalltalk(self, text: str) -> Passage | None:
         """The small talk that `text` is, wholly and but for punctuation and modal particles."""
@@ -165,23 +178,23 @@ class Retriever:
         """What was found, then what lies near the question, then near the best hit's own."""
         yield from (hit.passage for hit in hits)
         for near in (text, best.title if best else ""):
-            yield from self._candidates(weigh(near, self._rarity), CANDIDATES)
+            yield from (passage for passage, _ in self._candidates(self._weigh(near), CANDIDATES))
 
-    def _candidates(self, question: Question, k: int) -> Iterator[Passage]:
-        query = Or(
-            [
-                Term(field, term, boost=weight)
-                for term in sorted(question.terms)
-                for field, weight in FIELDS.items()
-            ]
-        )
-        for found in self._searcher.search(query, limit=k):
-            yield _load(found["passage"])
+    def _candidates(self, question: Question, k: int) -> Iterator[tuple[Passage, float]]:
+        """BM25's best `k`, each with its relevance, 1 for the best."""
+        frequency = self._searcher.reader().doc_frequency
+        counts = {term: frequency("terms", term) for term in question.terms}
+        known = {term: count for term, count in counts.items() if count}
+        limit = max(FEW, COMMON * self._count)
+        # A question of common terms alone is still searched for, by all of them.
+        chosen = [term for term, count in known.items() if count <= limit] or list(known)
+        found = self._searcher.search(Or([Term("terms", term) for term in chosen]), limit=k)
+        for hit in found:
+            yield _load(hit["passage"]), hit.score / found.top_n[0][0]
 
     def _find_rarity(self, term: str) -> float:
-        """idf scaled to 0..1: 1 for a term in no passage."""
-        reader = self._searcher.reader()
-        count = max(reader.doc_frequency(field, term) for field in FIELDS)
+        """1 for a term in no passage, falling with the logarithm of how many have it, to 0.1."""
+        count = self._searcher.reader().doc_frequency("terms", term)
         return max(0.1, 1 - math.log(count + 1) / math.log(self._count + 2))
 
     def _read_smalltalk(self) -> dict[str, Passage]:
@@ -194,9 +207,9 @@ class Retriever:
 
 
 def _write(passages: Iterable[Passage], folder: Path) -> tuple[int, str]:
-    analyser = SpaceSeparatedTokenizer()
-    searched = {field: TEXT(analyser, phrase=False) for field in FIELDS}
-    schema = Schema(kind=ID(), passage=STORED(), **searched)
+    schema = Schema(
+        kind=ID(), passage=STORED(), terms=TEXT(SpaceSeparatedTokenizer(), phrase=False)
+    )
     digest, count = hashlib.sha256(), 0
     index = FileStorage(str(folder)).create_index(schema)
     writer = index.writer(limitmb=256)
@@ -204,7 +217,7 @@ def _write(passages: Iterable[Passage], folder: Path) -> tuple[int, str]:
         for passage in passages:
             stored = json.dumps(asdict(passage), ensure_ascii=False)
             digest.update(stored.encode("utf-8", "surrogatepass") + b"\n")
-            writer.add_document(kind=passage.kind, passage=stored, **_searched(passage))
+            writer.add_document(kind=passage.kind, passage=stored, terms=_terms(passage))
             count += 1
         writer.commit()
     except BaseException:
@@ -215,12 +228,17 @@ def _write(passages: Iterable[Passage], folder: Path) -> tuple[int, str]:
     return count, digest.hexdigest()[:16]
 
 
-def _searched(passage: Passage) -> dict[str, str]:
-    """The searched fields as terms joined by spaces; small talk is stored and never searched."""
+def _terms(passage: Passage) -> str:
+    """The terms of a passage, those of the title repeated by its weight, joined by spaces.
+
+    Weighing a field by repeating it before BM25 saturates is the simple extension to several
+    fields (Robertson, Zaragoza and Taylor 2004); a field each would count a word found in two of
+    them twice. Small talk is stored and never searched.
+    """
     if passage.kind == "smalltalk":
-        return {}
-    parts = {"title": passage.title, "similar": "\n".join(passage.similar), "text": passage.text}
-    return {field: " ".join(terms(part)) for field, part in parts.items()}
+        return ""
+    rest = "\n".join((*passage.similar, passage.text))
+    return " ".join(terms(passage.title) * TITLE + terms(rest))
 
 
 def _load(stored: str) -> Passage:

@@ -8,16 +8,16 @@ else stays low, however well its function words are matched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from .analysis import clean, spans, words
+from .analysis import clean, holds, normalise, spans, words
 from .passages import Passage
 
 SINGLE = 0.35  # a lone character in common is a weak sign: 证 is in every second passage
-TEXT = 0.75  # words found in the answer count less than words found in the question
+TEXT = 0.65  # at most this for a text that holds every word, under a title that holds none
 FILLER = 0.1  # the weight of 请问, 怎么办, 一下 and their like, which any question may hold
-BOTH = 0.25  # the share of the score for how much of the known question the asked one covers
+BACK = 0.25  # the share of a pair's likeness for how far the known question is covered in turn
 
 
 @dataclass(frozen=True)
@@ -25,59 +25,61 @@ class Question:
     """A question as the score sees it.
 
     Attributes:
-        spans: its terms with their places, see `analysis.spans`.
-        weights: of each character of the cleaned text, 0 to 1.
+        text: the cleaned text.
+        spans: its terms with their places in `text`, see `analysis.spans`.
+        weights: of each character of `text`, 0 to 1.
         content: whether there is any word beside filler.
     """
 
+    text: str
     spans: tuple[tuple[str, int, int], ...]
     weights: tuple[float, ...]
     content: bool
 
     @property
-    def terms(self) -> frozenset[str]:
-        """Its distinct terms."""
-        return frozenset(term for term, _, _ in self.spans)
+    def terms(self) -> list[str]:
+        """Its distinct terms, in the order of the text."""
+        return list(dict.fromkeys(term for term, _, _ in self.spans))
 
 
-def weigh(text: str, idf: Callable[[str], float]) -> Question:
-    """Weigh the words of `text` by `idf`: of a term, 0 to 1, 1 for one that is nowhere."""
-    weights = [0.0] * len(clean(text))
+def weigh(text: str, rarity: Callable[[str], float]) -> Question:
+    """Weigh the words of `text` by their `rarity`: 0 to 1, 1 for one that is in no passage."""
+    text = clean(text)
+    weights = [0.0] * len(text)
     content = False
     for word, begin, end, filler in words(text):
-        weights[begin:end] = [FILLER if filler else idf(word)] * (end - begin)
+        weights[begin:end] = [FILLER if filler else rarity(word)] * (end - begin)
         content |= not filler
-    return Question(tuple(spans(text)), tuple(weights), content)
+    return Question(text, tuple(spans(text)), tuple(weights), content)
 
 
-def coverage(question: Question, terms: Collection[str]) -> float:
-    """The weighted share of the question's characters that lie under one of `terms`, 0 to 1."""
+def coverage(question: Question, text: str) -> float:
+    """The weighted share of the question's characters over which the clean `text` holds a term."""
     total = sum(question.weights)
     if not total:
         return 0.0
     covered = [0.0] * len(question.weights)
     for term, begin, end in question.spans:
-        if term in terms:
-            degree = SINGLE if end - begin == 1 and not term.isascii() else 1.0
+        if holds(text, term):
+            degree = SINGLE if end - begin == 1 else 1.0
             for at in range(begin, end):
                 covered[at] = max(covered[at], degree)
     return sum(w * c for w, c in zip(question.weights, covered, strict=True)) / total
 
 
-def score(asked: Question, passage: Passage, weigh_known: Callable[[str], Question]) -> float:
-    """The score of `passage` for the question `asked`.
+def score(asked: Question, passage: Passage, weighed: Callable[[str], Question]) -> float:
+    """How surely `passage` answers the question `asked`, 0 to 1; 1 where it is one of its own.
 
-    The best of its ways to ask counts, by how far each of the two questions covers the other; or
-    its whole text. `weigh_known` is `weigh` with the idf of the index.
+    The mean of how far the whole passage covers the question, and of the likeness to the nearest
+    of the questions it is known to answer. `weighed` is `weigh` with the rarities of the index.
     """
-    whole = {
-        term
-        for part in (passage.title, *passage.similar, passage.text)
-        for term, _, _ in spans(part)
-    }
-    best = TEXT * coverage(asked, whole)
-    for known in (passage.title, *passage.similar):
-        other = weigh_known(known)
-        both = (1 - BOTH) * coverage(asked, other.terms) + BOTH * coverage(other, asked.terms)
-        best = max(best, both)
+    known = [weighed(question) for question in (passage.title, *passage.similar)]
+    if normalise(asked.text) in (normalise(question.text) for question in known):
+        return 1.0
+    whole = coverage(asked, "\n".join([*(q.text for q in known), clean(passage.text)]))
+    likeness = max(
+        (1 - BACK) * coverage(asked, question.text) + BACK * coverage(question, asked.text)
+        for question in known
+    )
+    best = max(TEXT * whole, (whole + likeness) / 2)
     return best if asked.content else best * FILLER

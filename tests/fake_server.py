@@ -28,4 +28,4 @@ if __name__ == "__main__":
     settings = configuration.load()
     pause_s = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
     model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s)
-    server.run(server.build_app(settings, Engine(lambda: model)), settings)
+    server.run(server.build_app(settings, Engine(lambda: model, settings.queue_size)), settings)

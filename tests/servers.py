@@ -131,7 +131,11 @@ class Client:
             assert self._came.wait_for(condition, timeout), f"timed out; frames: {self.frames}"
 
     def close(self) -> None:
+        """Disconnect, and close what the library leaves open when the server went first."""
+        websocket = self.sio.eio.ws
         self.sio.disconnect()
+        if websocket is not None:
+            websocket.shutdown()
 
     def _last_id(self) -> str:
         self.wait(lambda: self.frames)

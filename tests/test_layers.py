@@ -16,8 +16,10 @@ PACKAGE = ROOT / "pocketqa"
 RANK = {
     **dict.fromkeys(["__init__", "errors"], 0),
     **dict.fromkeys(["config", "protocol", "packets", "threads", "deployment"], 1),
-    **dict.fromkeys(["passages", "documents", "analysis", "dialogue", "catalogue", "cache"], 2),
-    **dict.fromkeys(["retriever", "scoring", "engine", "sources", "conversion"], 3),
+    **dict.fromkeys(
+        ["passages", "documents", "analysis", "dialogue", "catalogue", "cache", "conversion"], 2
+    ),
+    **dict.fromkeys(["retriever", "scoring", "engine", "sources"], 3),
     **dict.fromkeys(["prompt", "models", "indexing"], 4),
     "answering": 5,
     **dict.fromkeys(["running", "client"], 6),

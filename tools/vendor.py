@@ -75,9 +75,8 @@ def vendor(root: Path) -> bool:
     for source, name in FILES:
         content = (root / "node_modules" / source).read_bytes()
         (folder / name).write_bytes(SOURCE_MAP.sub(b"\n", content))
-    (folder / "lock.sha256").write_text(
-        digest(root) + "\n"
-    )  # last: an interrupted run is done again
+    # The stamp comes last, so that an interrupted run is done again.
+    (folder / "lock.sha256").write_text(digest(root) + "\n")
     return True
 
 

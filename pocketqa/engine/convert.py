@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..cache import sha256
 from ..conversion import FORMAT
@@ -55,7 +56,7 @@ def convert(gguf: Path, target: Path) -> None:
     beside.rename(target)
 
 
-def _prepare(model, tokenizer) -> None:
+def _prepare(model: Any, tokenizer: Any) -> None:
     """Make a model loaded from GGUF an ordinary one, with every token that ends an answer."""
     # Left as they are, saving would look for a quantised checkpoint.
     model.hf_quantizer = None
