@@ -86,5 +86,6 @@ setup(
             "ruff",
         ],
     },
+    cmdclass={"build_py": BuildWithPage},
     entry_points={"console_scripts": ["pocketqa = pocketqa.cli:main"]},
 )

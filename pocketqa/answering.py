@@ -1,4 +1,4 @@
-"""How a question is answered: one generator an event, from a request to the pieces of its answer."""
+"""How a question is answered: one generator an event, from a request to the answer's pieces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ KNOWLEDGE_CLUE = "知识库依据:"
 CANDIDATES = 20
 """Passages looked at for the evidence and for related questions."""
 REFUSAL = {
-    "zh": "抱歉,知识库里没有找到与您的问题相关的内容,我不能随意作答。您可以换一种说法,或从相关问题中选择。",
+    "zh": "抱歉,知识库里没有找到与您的问题相关的内容,我不能随意作答。"
+    "您可以换一种说法,或从相关问题中选择。",
     "en": "Sorry, the knowledge base holds nothing that answers this question, and I do not guess. "
     "Please put it in other words, or choose one of the related questions.",
 }

@@ -1,4 +1,4 @@
-"""The errors that users see: a code for programs, a message in Chinese and in English for people."""
+"""The errors that users see: a code for programs, a message in Chinese and English for people."""
 
 from __future__ import annotations
 

@@ -175,10 +175,20 @@ class Retriever:
         self._searcher.close()
 
     def _near(self, text: str, hits: Sequence[Hit], best: Passage | None) -> Iterator[Passage]:
-        """What was found, then what lies near the question, then near the best hit's own."""
+        """What was found, what lies near the question, near the best hit's own, and a choice."""
         yield from (hit.passage for hit in hits)
         for near in (text, best.title if best else ""):
             yield from (passage for passage, _ in self._candidates(self._weigh(near), CANDIDATES))
+        yield from self._openers()
+
+    def _openers(self) -> Iterator[Passage]:
+        """The first curated passage of each category: an offer for a question like no other."""
+        seen: set[str] = set()
+        for fields in self._searcher.documents(kind="curated"):
+            passage = _load(fields["passage"])
+            if not passage.category or passage.category not in seen:
+                seen.add(passage.category)
+                yield passage
 
     def _candidates(self, question: Question, k: int) -> Iterator[tuple[Passage, float]]:
         """BM25's best `k`, each with its relevance, 1 for the best."""

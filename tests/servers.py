@@ -22,12 +22,14 @@ READY = r"(http://\S+) 已就绪"
 class Server:
     """A server process; `url` once it is ready, `output` what it printed."""
 
-    def __init__(self, command: list[str], env: dict[str, str], ready: str) -> None:
+    def __init__(
+        self, command: list[str], env: dict[str, str], ready: str, cwd: Path = ROOT
+    ) -> None:
         self.output: list[str] = []
         self._ready = re.compile(ready)
         self.process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
