@@ -15,7 +15,7 @@ test: $(VENV)/test.stamp lint
 	@$(BIN)/python -m pytest
 
 bench: $(VENV)/test.stamp
-	@$(BIN)/python benchmarks/frames.py
+	@$(BIN)/python benchmarks/live.py
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff check .

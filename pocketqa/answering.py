@@ -11,7 +11,7 @@ from .config import Config
 from .dialogue import Key, Store, Turn, standalone
 from .engine import Generation, Message, Options
 from .errors import RequestError
-from .passages import Passage
+from .passages import Hit, Passage
 from .protocol import FinishReason, Piece, Received, Request
 
 BY_MODEL = "<small><i>(由语言模型自动生成)</i></small>"
@@ -26,22 +26,13 @@ REFUSAL = {
 }
 
 
-class Scored(Protocol):
-    """A retrieved passage and the score, 0 to 1, of its answering the question."""
-
-    @property
-    def passage(self) -> Passage: ...
-    @property
-    def score(self) -> float: ...
-
-
 class Retrieval(Protocol):
     """What answering needs of a retriever; calls may take milliseconds, off the hub."""
 
-    def retrieve(self, text: str, k: int = 10) -> Sequence[Scored]: ...
+    def retrieve(self, text: str, k: int = 10) -> list[Hit]: ...
     def smalltalk(self, text: str) -> Passage | None: ...
     def related(
-        self, text: str, hits: Sequence[Scored], k: int = 3, exclude: Sequence[str] = ()
+        self, text: str, hits: Sequence[Hit], k: int = 3, exclude: Sequence[str] = ()
     ) -> list[str]: ...
 
 
@@ -147,7 +138,7 @@ def _answer(
     yield from _generate(messages, received, services, cancellation)
 
 
-def _gives_curated(best: Scored, config: Config) -> bool:
+def _gives_curated(best: Hit, config: Config) -> bool:
     if best.passage.kind != "curated" or config.answer_mode == "generate":
         return False
     return config.answer_mode == "curated" or best.score >= config.curated_score

@@ -12,12 +12,12 @@ from flask_socketio import SocketIO
 
 from . import config as configuration
 from . import indexing, models, packets, views
-from .answering import Language, Retrieval, Scored, Services
+from .answering import Language, Retrieval, Services
 from .config import Config
 from .dialogue import Ownership, Store
 from .engine import Engine, Model
 from .events import Events
-from .passages import Passage
+from .passages import Hit, Passage
 from .running import Running
 from .threads import Worker
 
@@ -30,7 +30,7 @@ class OffHub:
     def __init__(self, retriever: Retrieval) -> None:
         self._retriever, self._worker = retriever, Worker()
 
-    def retrieve(self, text: str, k: int = 10) -> Sequence[Scored]:
+    def retrieve(self, text: str, k: int = 10) -> list[Hit]:
         """See `Retrieval.retrieve`."""
         return self._worker.run(self._retriever.retrieve, text, k)
 
@@ -39,7 +39,7 @@ class OffHub:
         return self._worker.run(self._retriever.smalltalk, text)
 
     def related(
-        self, text: str, hits: Sequence[Scored], k: int = 3, exclude: Sequence[str] = ()
+        self, text: str, hits: Sequence[Hit], k: int = 3, exclude: Sequence[str] = ()
     ) -> list[str]:
         """See `Retrieval.related`."""
         return self._worker.run(self._retriever.related, text, hits, k, exclude)
@@ -58,8 +58,8 @@ def create_app(
         engine: default: the configured model, loaded in the background.
     """
     config = config or configuration.load()
-    retriever = retriever or indexing.open_index(config)
-    engine = engine or start_engine(config)
+    knowledge: Retrieval = retriever or indexing.open_index(config)
+    model: Language = engine or start_engine(config)
 
     app = Flask(
         "pocketqa",
@@ -74,11 +74,11 @@ def create_app(
         max_http_buffer_size=config.max_packet_bytes,
         cors_allowed_origins=_origins(config),
     )
-    services = Services(config, OffHub(retriever), engine, Store(config.dialogues))
+    services = Services(config, OffHub(knowledge), model, Store(config.dialogues))
     ownership = Ownership(config.secret_key or secrets.token_hex(32))
     Events(socketio, services, ownership, Running(config.answers_per_connection))
-    app.register_blueprint(views.blueprint(lambda: readiness(engine)))
-    app.extensions["engine"] = engine
+    app.register_blueprint(views.blueprint(lambda: readiness(model)))
+    app.extensions["engine"] = model
     return app
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .errors import PocketQAError
@@ -79,6 +79,13 @@ class Config(BaseSettings):
     )
     history_turns: int = Field(5, ge=0, le=50, description="earlier turns kept in sight")
     dialogues: int = Field(10_000, ge=1, description="dialogues kept in memory")
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
 
     @property
     def index_dir(self) -> Path:

@@ -64,7 +64,7 @@ def build(
 
 
 def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(retriever.SCHEMA).encode())
     for file in sorted(folder.rglob("*")):
         if file.suffix in (".csv", ".md"):
             digest.update(file.name.encode() + b"\0" + file.read_bytes())

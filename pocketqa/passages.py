@@ -55,6 +55,14 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Hit:
+    """A passage that was found, and how surely it answers the question, 0 to 1."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True)
 class Fault:
     """A part of a file that could not be read; the rest was. `line` counts from 1, 0: the file."""
 

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from whoosh.scoring import BM25F
 
 from .analysis import normalise, terms, without_particles
 from .errors import KnowledgeError
-from .passages import Passage
+from .passages import Hit, Passage
 from .scoring import Question, score, weigh
 
 SCHEMA = 1  # raise it with every change of the fields or of `analysis`
@@ -41,14 +41,6 @@ RANKING = 1.0  # the weight of BM25, scaled to 1 for its best, beside the score
 UNFINISHED_S = 3600  # a build that has taken longer than this was killed
 
 _GENERATION, _BUILDING, _META = "gen-", ".building-", "meta.json"
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A passage that was found, and how surely it answers the question, 0 to 1."""
-
-    passage: Passage
-    score: float
 
 
 def build(

@@ -103,7 +103,7 @@ class Worker:
         result, error = self._pool.apply(_outcome, (function, args))
         if error is not None:
             raise error
-        return result  # type: ignore[no-any-return]
+        return result
 
 
 def _outcome(

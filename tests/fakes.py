@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pocketqa.engine import EndReason, Message, Options
-from pocketqa.passages import Passage
+from pocketqa.passages import Hit, Passage
 
 
 @dataclass
@@ -38,22 +38,16 @@ class FakeModel:
         return "stop"
 
 
-@dataclass(frozen=True)
-class FakeHit:
-    passage: Passage
-    score: float
-
-
 @dataclass
 class FakeRetriever:
     """Finds `hits` whatever is asked, and remembers the queries."""
 
-    hits: list[FakeHit] = field(default_factory=list)
+    hits: list[Hit] = field(default_factory=list)
     small: dict[str, str] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     excluded: list[Any] = field(default_factory=list)
 
-    def retrieve(self, text: str, k: int = 10) -> list[FakeHit]:
+    def retrieve(self, text: str, k: int = 10) -> list[Hit]:
         self.queries.append(text)
         return self.hits[:k]
 

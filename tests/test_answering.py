@@ -3,14 +3,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fakes import FakeHit, FakeModel, FakeRetriever
+from fakes import FakeModel, FakeRetriever
 
 from pocketqa.answering import BY_MODEL, KNOWLEDGE_CLUE, REFUSAL, Cancellation, Services, chat
 from pocketqa.config import Config
 from pocketqa.dialogue import Key, Store
 from pocketqa.engine import Engine
 from pocketqa.errors import PocketQAError, RequestError
-from pocketqa.passages import Passage
+from pocketqa.passages import Hit, Passage
 from pocketqa.protocol import Piece, parse
 
 ID_CARD = Passage(id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。")
@@ -26,7 +26,7 @@ class Desk:
         self.model = model or FakeModel()
         self.engine = Engine(lambda: self.model)
         self.engine.wait()
-        self.retriever = FakeRetriever([FakeHit(ID_CARD, score)], {"你好": "您好,请问。"})
+        self.retriever = FakeRetriever([Hit(ID_CARD, score)], {"你好": "您好,请问。"})
         settings = Config(**config)  # type: ignore[arg-type]
         self.services = Services(settings, self.retriever, self.engine, Store(10))
 

@@ -1,0 +1,126 @@
+"""The wiring, over Flask's and Flask-SocketIO's in-process clients: content and order only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from fakes import FakeModel, FakeRetriever
+from flask import Flask
+from flask_socketio import SocketIOTestClient
+
+from pocketqa.app import create_app
+from pocketqa.config import Config, load
+from pocketqa.engine import Engine
+from pocketqa.errors import PocketQAError
+from pocketqa.passages import Hit, Passage
+
+PASSAGE = Passage(id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。")
+
+
+@pytest.fixture
+def app() -> Iterator[Flask]:
+    engine = Engine(FakeModel)
+    engine.wait()
+    yield create_app(Config(), FakeRetriever([Hit(PASSAGE, 0.9)]), engine)
+    engine.close()
+
+
+def frames(client: SocketIOTestClient) -> list[dict[str, Any]]:
+    """Everything received until the last frame of one answer."""
+    found: list[dict[str, Any]] = []
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found += [packet["args"][0]["data"] for packet in client.get_received()]
+        if found and found[-1]["finish_reason"]:
+            return found
+        gevent.sleep(0.01)  # lets the answering greenlet run
+    raise AssertionError(f"no last frame: {found}")
+
+
+def test_a_question(app: Flask) -> None:
+    client = app.extensions["socketio"].test_client(app)
+    ack = client.emit("CHAT_CS", {"text": "身份证丢了?"}, callback=True)
+    assert ack["ok"] and ack["position"] == 0 and ack["room"] == ack["dialogue"]
+    received = frames(client)
+    assert "".join(frame["delta"] for frame in received) == FakeModel().text
+    assert received[-1]["received"]["clue"]["data"][:2] == [PASSAGE.text, "0.9"]
+
+
+def test_messages_are_chinese_unless_english_is_wanted(app: Flask) -> None:
+    socketio = app.extensions["socketio"]
+    for auth, word in ((None, "必填"), ({"lang": "en"}, "required"), ({"lang": "fr"}, "必填")):
+        client = socketio.test_client(app, auth=auth)
+        ack = client.emit("CHAT_CS", {}, callback=True)
+        assert word in ack["error"]["message"]
+        assert word in frames(client)[-1]["error"]["message"]
+
+
+def test_a_taken_request_id_is_refused(app: Flask) -> None:
+    socketio = app.extensions["socketio"]
+    slow = Engine(lambda: FakeModel("慢" * 300, pause_s=0.01))
+    slow.wait()
+    app = create_app(Config(), FakeRetriever([Hit(PASSAGE, 0.9)]), slow)
+    client = app.extensions["socketio"].test_client(app)
+    payload = {"text": "身份证?", "request_id": "r1"}
+    assert client.emit("CHAT_CS", payload, callback=True)["ok"]
+    assert client.emit("CHAT_CS", payload, callback=True)["error"]["code"] == "bad_field"
+    assert client.emit("STOP_CS", {"request_id": "r1"}, callback=True)["ok"]
+    assert socketio is not app.extensions["socketio"]
+    slow.close()
+
+
+@pytest.mark.parametrize("payload", [None, 7, {}, {"request_id": ""}, {"request_id": "unknown"}])
+def test_stop_of_nothing(app: Flask, payload: object) -> None:
+    client = app.extensions["socketio"].test_client(app)
+    ack = client.emit("STOP_CS", payload, callback=True)
+    assert ack["ok"] is False and ack["error"]["code"] in ("bad_payload", "bad_field")
+
+
+def test_the_page_and_its_headers(app: Flask) -> None:
+    response = app.test_client().get("/")
+    assert response.status_code == 200 and "PocketQA" in response.get_data(as_text=True)
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_health_and_readiness(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/health").get_json()["status"] == "ok"
+    assert client.get("/ready").get_json() == {"ready": True, "model": "ready", "index": "open"}
+    app.extensions["engine"].close()
+    assert client.get("/ready").status_code == 503
+
+
+def test_other_origins_are_refused_unless_configured() -> None:
+    config = load(origins="https://a.example, https://b.example/")
+    assert config.origins == ("https://a.example", "https://b.example")
+    for settings, origin, status in (
+        (Config(), "https://evil.example", 400),
+        (Config(), "http://localhost", 200),
+        (config, "https://b.example", 200),
+        (config, "http://localhost", 200),
+        (config, "https://evil.example", 400),
+        (load(origins="*"), "https://any.example", 200),
+    ):
+        app = create_app(settings, FakeRetriever(), _no_engine())
+        query = "/socket.io/?EIO=4&transport=polling"
+        response = app.test_client().get(query, headers={"Origin": origin})
+        assert response.status_code == status, (settings.origins, origin)
+
+
+def test_the_configuration_names_every_fault() -> None:
+    with pytest.raises(PocketQAError) as caught:
+        load(port=70000, passages=0)
+    assert "POCKETQA_PORT" in caught.value.en and "POCKETQA_PASSAGES" in caught.value.en
+
+
+class _no_engine:
+    """An engine nobody asks."""
+
+    def submit(self, messages: Any, options: Any = None) -> Any:
+        raise NotImplementedError
