@@ -12,15 +12,15 @@ from .dialogue import Key, Store, Turn, standalone
 from .engine import Generation, Message, Options
 from .errors import RequestError
 from .passages import Hit, Passage
-from .protocol import FinishReason, Piece, Received, Request
+from .protocol import FinishReason, Piece, Received, Request, Source
 
 BY_MODEL = "<small><i>(由语言模型自动生成)</i></small>"
 KNOWLEDGE_CLUE = "知识库依据:"
 CANDIDATES = 20
 """Passages looked at for the evidence and for related questions."""
 REFUSAL = {
-    "zh": "抱歉,知识库里没有找到与您的问题相关的内容,我不能随意作答。"
-    "您可以换一种说法,或从相关问题中选择。",
+    "zh": "抱歉，知识库里没有找到与您的问题相关的内容，我不能随意作答。"
+    "您可以换一种说法，或从相关问题中选择。",
     "en": "Sorry, the knowledge base holds nothing that answers this question, and I do not guess. "
     "Please put it in other words, or choose one of the related questions.",
 }
@@ -82,7 +82,7 @@ def chat(
     if request.upload_id:
         raise RequestError(
             "unknown_upload",
-            "找不到上传的文件,请重新上传",
+            "找不到上传的文件，请重新上传",
             "no such upload: please upload it again",
         )
     config = services.config
@@ -126,16 +126,33 @@ def _answer(
         return
 
     best = found[0]
-    received = Received("", KNOWLEDGE_CLUE, (best.passage.text, str(best.score), ""), alter, past)
     if _gives_curated(best, config):
+        received = _evidence([best], "", "", alter, past)
         yield from _whole(best.passage.text, received)
         return
-    material = prompt.material([hit.passage for hit in found[: config.passages]])
-    received = Received(
-        material, KNOWLEDGE_CLUE, (best.passage.text, str(best.score), BY_MODEL), alter, past
-    )
+    found = found[: config.passages]
+    used = found[: prompt.fitting([hit.passage for hit in found])]
+    material = prompt.material([hit.passage for hit in used])
     messages = prompt.build(question, history, material)
+    received = _evidence(used, material, BY_MODEL, alter, past)
     yield from _generate(messages, received, services, cancellation)
+
+
+def _evidence(
+    used: list[Hit],
+    material: str,
+    note: str,
+    alter: tuple[str, ...],
+    past: tuple[tuple[str, str], ...],
+) -> Received:
+    """What the frames say that an answer rests on: the hits that were used, best first."""
+    best = used[0]
+    data = (best.passage.text, str(best.score), note)
+    sources = tuple(
+        Source(hit.passage.id, hit.passage.title, hit.passage.text, hit.score, hit.passage.source)
+        for hit in used
+    )
+    return Received(material, KNOWLEDGE_CLUE, data, sources, alter, past)
 
 
 def _gives_curated(best: Hit, config: Config) -> bool:

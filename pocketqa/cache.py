@@ -45,7 +45,7 @@ def require_space(folder: Path, need: int) -> None:
         raise ModelError(
             "disk_full",
             f"磁盘空间不足:{folder} 需要 {need / 1e9:.2f} GB,只剩 {free / 1e9:.2f} GB。"
-            "请腾出空间,或用 POCKETQA_HOME 换一个文件夹。",
+            "请腾出空间，或用 POCKETQA_HOME 换一个文件夹。",
             f"not enough disk space: {folder} needs {need / 1e9:.2f} GB, {free / 1e9:.2f} GB are "
             "free. Make room, or name another folder in POCKETQA_HOME.",
         )
@@ -76,7 +76,7 @@ def locked(folder: Path, say: Say) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say("另一个进程正在准备此模型,等待中", "another process is preparing this model: waiting")
+        say("另一个进程正在准备此模型，等待中", "another process is preparing this model: waiting")
         lock.acquire(poll_interval=0.2)
     try:
         yield

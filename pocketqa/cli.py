@@ -184,7 +184,7 @@ def model_path(name: str | None) -> None:
     if name in models.catalogue() and not models.is_ready(name, config.home):
         raise PocketQAError(
             "not_fetched",
-            f"模型尚未获取,请运行 pocketqa model fetch {name}",
+            f"模型尚未获取，请运行 pocketqa model fetch {name}",
             f"not fetched yet: run pocketqa model fetch {name}",
         )
     click.echo(models.resolve(name, config.home))

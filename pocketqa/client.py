@@ -45,7 +45,7 @@ async def _ask(url: str, text: str, event: str, show: Callable[[dict[str, Any]],
     except CannotConnect as error:
         raise PocketQAError(
             "cannot_connect",
-            f"无法连接 {url}:{error};服务是否已启动?",
+            f"无法连接 {url}:{error}；服务是否已启动?",
             f"cannot connect to {url}: {error}; is the server running?",
         ) from error
     try:

@@ -14,7 +14,7 @@ def faults(settings: Any) -> list[str]:
     found = []
     if settings.worker_class_str != WORKER:
         found.append(
-            f"worker_class 应为 {WORKER},否则 WebSocket 无法建立。"
+            f"worker_class 应为 {WORKER}，否则 WebSocket 无法建立。"
             f"worker_class must be {WORKER}: no other carries WebSocket, and clients would "
             "silently stay on polling."
         )

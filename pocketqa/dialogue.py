@@ -74,7 +74,7 @@ class Ownership:
         if not isinstance(owner, str) or dialogue != request.dialogue:
             raise RequestError(
                 "bad_field",
-                "字段 token:无效,或不属于这个对话;请不带 token 开始新的对话",
+                "字段 token:无效，或不属于这个对话；请不带 token 开始新的对话",
                 "field token: not valid for this dialogue; start a new one without it",
             )
         return Key(owner, request.dialogue)

@@ -109,7 +109,7 @@ class Events:
         if answers is None:
             raise RequestError(
                 "unsupported",
-                f"本版本尚不支持 {answer.request.event},请使用 CHAT_CS",
+                f"本版本尚不支持 {answer.request.event}，请使用 CHAT_CS",
                 f"this version does not answer {answer.request.event} yet: use CHAT_CS",
             )
         yield from answers(answer.request, key, self._services, answer.cancellation)
@@ -153,7 +153,7 @@ def guarded(request: Request, pieces: Iterator[Piece]) -> Iterator[Piece]:
         log.exception("%s %s failed, reference %s", request.event, request.request_id, reference)
         fault = PocketQAError(
             "internal",
-            f"系统内部错误,请稍后再试;如需反馈请提供编号 {reference}",
+            f"系统内部错误，请稍后再试；如需反馈请提供编号 {reference}",
             f"internal error, please try again; when reporting it give the reference {reference}",
             reference=reference,
         )

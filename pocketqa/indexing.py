@@ -56,7 +56,7 @@ def build(
     if not read:
         raise KnowledgeError(
             "bad_knowledge",
-            "没有读到任何条目,索引未改变;支持 .csv .md .txt 文件及其文件夹",
+            "没有读到任何条目，索引未改变；支持 .csv .md .txt 文件及其文件夹",
             "nothing could be read, the index is unchanged; .csv, .md and .txt files and folders "
             "of them are supported",
         )

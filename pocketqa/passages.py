@@ -108,7 +108,7 @@ def _read_all(paths: Iterable[Path]) -> Found:
         reader = READERS.get(path.suffix.lower())
         if reader is None:
             known = " ".join(READERS)
-            yield Fault(name, 0, f"不支持的文件类型,可用:{known}", f"unknown kind, known: {known}")
+            yield Fault(name, 0, f"不支持的文件类型，可用:{known}", f"unknown kind, known: {known}")
             continue
         try:
             text = decode(path.read_bytes())
@@ -170,7 +170,7 @@ def _identifier(passage: Passage, ids: dict[str, int]) -> str:
 def _duplicate(passage: Passage, earlier: Passage) -> Fault:
     file, _, line = passage.place.rpartition(":")
     return Fault(
-        file, int(line), f"问题重复,已见于 {earlier.place}", f"question repeats {earlier.place}"
+        file, int(line), f"问题重复，已见于 {earlier.place}", f"question repeats {earlier.place}"
     )
 
 
@@ -220,7 +220,7 @@ def _row(columns: list[str], cells: list[str], name: str, line: int) -> Passage 
         return Fault(
             name,
             line,
-            f"有 {len(cells)} 列,表头只有 {len(columns)} 列;含逗号的内容要加引号",
+            f"有 {len(cells)} 列，表头只有 {len(columns)} 列；含逗号的内容要加引号",
             f"{len(cells)} columns where the header has {len(columns)}: quote what holds a comma",
         )
     row = dict(zip(columns, cells, strict=False))

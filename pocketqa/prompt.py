@@ -9,7 +9,7 @@ from .engine import Message
 from .passages import Passage
 
 SYSTEM = {
-    "zh": "你是业务问答助手。只根据材料回答用户的问题,用中文,准确、简短。材料里没有的内容不要说。",
+    "zh": "你是业务问答助手。只根据材料回答用户的问题，用中文，准确、简短。材料里没有的内容不要说。",
     "en": "You answer questions of the public from the material only, in English, exactly and "
     "briefly. Say nothing that the material does not contain.",
 }
@@ -26,14 +26,19 @@ MAX_TURN = 300
 
 
 def material(passages: Sequence[Passage]) -> str:
-    """The passages as they are handed to the model: `材料:` and a line each; `''` for none."""
-    lines, room = [], MAX_MATERIAL
-    for passage in passages:
-        line = f"{passage.title}\n{passage.text}"[:room]
-        room -= len(line)
-        if line:
-            lines.append(line)
+    """The passages as they are handed to the model: `材料:` and each of them; `''` for none."""
+    lines = [f"{passage.title}\n{passage.text}" for passage in passages]
     return "材料:\n" + "\n\n".join(lines) if lines else ""
+
+
+def fitting(passages: Sequence[Passage]) -> int:
+    """How many of the best passages fit into `MAX_MATERIAL`, at least one, which is never cut."""
+    room = MAX_MATERIAL
+    for n, passage in enumerate(passages):
+        room -= len(passage.title) + len(passage.text)
+        if room < 0:
+            return max(n, 1)
+    return len(passages)
 
 
 def build(question: str, history: Sequence[Turn], material: str) -> list[Message]:

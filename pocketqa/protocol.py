@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from .errors import PocketQAError, RequestError
@@ -49,12 +49,25 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A passage that went into the prompt; an entry of `clue.sources`."""
+
+    id: str
+    title: str
+    text: str
+    score: float
+    source: str
+    page: int | None = None
+
+
+@dataclass(frozen=True)
 class Received:
     """What an answer rests on: the variable parts of a frame's `received`."""
 
     prompt: str = ""
     clue_type: str = ""
     clue_data: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
     alter: tuple[str, ...] = ()
     history: tuple[tuple[str, str], ...] = ()
 
@@ -194,7 +207,11 @@ def _received(request: Request, received: Received) -> dict[str, Any]:
         "room": request.room,
         "dialogue": request.dialogue,
         "upload_id": request.upload_id,
-        "clue": {"type": received.clue_type, "data": list(received.clue_data)},
+        "clue": {
+            "type": received.clue_type,
+            "data": list(received.clue_data),
+            "sources": [asdict(source) for source in received.sources],
+        },
         "alter": list(received.alter),
         "history": [list(turn) for turn in received.history],
     }
@@ -209,7 +226,7 @@ def _as_object(payload: object) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise RequestError(
             "bad_payload",
-            '请求应为对象,或该对象的 JSON 字符串,例如 {"text": "…"}',
+            '请求应为对象，或该对象的 JSON 字符串，例如 {"text": "…"}',
             'the payload must be an object, or a string of JSON that holds one: {"text": "…"}',
         )
     return payload
@@ -220,7 +237,7 @@ def _text(event: str, fields: dict[str, Any]) -> str:
     if text is None and event == "SUM_CS" and fields.get("upload_id"):
         return ""
     if not isinstance(text, str):
-        raise _bad_field("text", "必填,应为字符串", "required, a string")
+        raise _bad_field("text", "必填，应为字符串", "required, a string")
     if _SURROGATE.search(text):
         raise _bad_field("text", "含有不成对的代理字符", "holds half of a surrogate pair")
     text = text.replace("\x00", "").strip()
@@ -228,7 +245,7 @@ def _text(event: str, fields: dict[str, Any]) -> str:
     if len(text) > limit:
         raise RequestError(
             "text_too_long",
-            f"文字过长:{len(text)} 个字符,最多 {limit} 个,请缩短后再发",
+            f"文字过长:{len(text)} 个字符，最多 {limit} 个，请缩短后再发",
             f"the text has {len(text)} characters, {limit} are allowed: please shorten it",
         )
     if not text and not (event == "SUM_CS" and fields.get("upload_id")):

@@ -36,13 +36,13 @@ class Running:
         if request.request_id in self._answers:
             raise RequestError(
                 "bad_field",
-                "字段 request_id:已有同名的回答正在进行,请换一个",
+                "字段 request_id:已有同名的回答正在进行，请换一个",
                 "field request_id: an answer of this name is running, choose another",
             )
         if len(self.of(request.sid)) >= self._per_connection:
             raise RequestError(
                 "busy",
-                f"您已有 {self._per_connection} 个回答正在进行,请等待其完成",
+                f"您已有 {self._per_connection} 个回答正在进行，请等待其完成",
                 f"{self._per_connection} of your answers are running: wait for one to end",
             )
         self._answers[request.request_id] = answer

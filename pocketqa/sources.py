@@ -53,7 +53,7 @@ def _copy(file: Path, work: Path, entry: Entry) -> Path:
     size = file.stat().st_size
     if size != entry.bytes:
         raise SourceError(
-            f"{file} 大小不符:{size} 字节,应为 {entry.bytes}",
+            f"{file} 大小不符:{size} 字节，应为 {entry.bytes}",
             f"{file} has {size} bytes, not {entry.bytes}",
         )
     require_space(work, size)
@@ -126,7 +126,7 @@ def _require_answer(url: str, entry: Entry) -> None:
         raise SourceError(f"{host}:{reason}", f"{host}: {reason}")
     if outcome[0] not in (None, entry.bytes):
         raise SourceError(
-            f"{host} 的文件有 {outcome[0]} 字节,应为 {entry.bytes}",
+            f"{host} 的文件有 {outcome[0]} 字节，应为 {entry.bytes}",
             f"the file at {host} has {outcome[0]} bytes, not {entry.bytes}",
         )
 

@@ -5,10 +5,7 @@ import { say } from './locale.js';
 
 const TYPES = [[/^知识库依据/, 'fromKnowledge'], [/^文件依据/, 'fromFile']];
 const LEVELS = [[0.85, 'high'], [0.7, 'good'], [0.5, 'fair'], [-1, 'low']];
-const CITATION = /\n来源[::]\s*(.+)\s*$/; // a passage's last line may name the law it comes from
 const BY_MODEL = /由语言模型自动生成/;
-
-const withoutLabel = (text) => String(text ?? '').replace(/^材料[::]\s*/, '');
 
 // Notes come wrapped in tags for older clients. They are cut off as text, never parsed.
 const withoutTags = (text) => String(text ?? '').replace(/<[^>]*>/g, '').trim();
@@ -20,9 +17,10 @@ export function evidence(received) {
   const summary = element('summary', {}, icon('fold'), say(element('span', { class: 'name' }), 'evidence'));
   summary.append(...confidence(Number(score)));
   const content = element('div', { class: 'content' }, origin(received.clue.type));
-  content.append(...quotation(withoutLabel(passage)));
-  const material = withoutLabel(received.prompt);
-  if (material && material !== withoutLabel(passage)) content.append(all(material));
+  // A server without the extension `sources` names the best passage only.
+  const [best, ...others] = received.clue.sources?.length ? received.clue.sources : [{ text: passage }];
+  content.append(...quotation(best));
+  if (others.length) content.append(further(others));
   const details = element('details', { class: 'evidence' }, summary, content);
   summary.addEventListener('click', () => requestAnimationFrame(() => {
     if (details.open) details.scrollIntoView({ block: 'nearest' });
@@ -33,19 +31,21 @@ export function evidence(received) {
 function confidence(score) {
   if (!(score >= 0 && score <= 1)) return [];
   const [, level] = LEVELS.find(([least]) => score >= least);
-  const percent = Math.round(score * 100);
+  const percent = Math.min(99, Math.round(score * 100)); // nothing is certain
   const bar = element('span', { class: 'meter', 'aria-hidden': 'true' }, element('span'));
   bar.firstChild.style.inlineSize = `${percent}%`;
   const words = element('span', { class: 'sure' }, say(element('span'), level), ` ${percent}%`);
   return [words, bar];
 }
 
-function quotation(passage) {
-  const [line, citation] = CITATION.exec(passage) ?? ['', ''];
-  const quote = element('blockquote', {}, passage.slice(0, passage.length - line.length));
-  if (!citation) return [quote];
-  const name = say(element('span', { class: 'name' }), 'citation');
-  return [quote, element('p', { class: 'citation' }, name, element('cite', {}, citation))];
+function quotation({ title, text, source }) {
+  const parts = [element('blockquote', {}, text)];
+  if (title) parts.unshift(element('p', { class: 'title' }, title));
+  if (source) {
+    const name = say(element('span', { class: 'name' }), 'citation');
+    parts.push(element('p', { class: 'citation' }, name, element('cite', {}, source)));
+  }
+  return parts;
 }
 
 function origin(type) {
@@ -56,9 +56,10 @@ function origin(type) {
   return line;
 }
 
-function all(material) {
-  const summary = element('summary', {}, icon('fold'), say(element('span'), 'material'));
-  return element('details', { class: 'material' }, summary, element('pre', {}, material));
+function further(sources) {
+  const count = element('span', {}, ` (${sources.length})`);
+  const summary = element('summary', {}, icon('fold'), say(element('span'), 'material'), count);
+  return element('details', { class: 'material' }, summary, ...sources.flatMap(quotation));
 }
 
 function writer(note) {

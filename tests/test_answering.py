@@ -11,9 +11,11 @@ from pocketqa.dialogue import Key, Store
 from pocketqa.engine import Engine
 from pocketqa.errors import PocketQAError, RequestError
 from pocketqa.passages import Hit, Passage
-from pocketqa.protocol import Piece, parse
+from pocketqa.protocol import Piece, Source, parse
 
-ID_CARD = Passage(id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。")
+ID_CARD = Passage(
+    id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。", source="《法》第一条"
+)
 KEY = Key("own:s", "s")
 
 
@@ -52,8 +54,20 @@ def test_a_grounded_answer(desk: Desk) -> None:
     assert last.received.clue_type == KNOWLEDGE_CLUE
     assert last.received.clue_data == (ID_CARD.text, "0.9", BY_MODEL)
     assert last.received.prompt == f"材料:\n{ID_CARD.title}\n{ID_CARD.text}"
+    assert last.received.sources == (Source("1", ID_CARD.title, ID_CARD.text, 0.9, "《法》第一条"),)
     assert len(last.received.alter) == 3
     assert last.received.prompt in desk.model.prompts[0][-1]["content"]
+
+
+def test_evidence_shown_is_evidence_used() -> None:
+    long = [Hit(Passage(id=str(n), title=f"标题{n}", text="长" * 600), 0.9) for n in range(4)]
+    desk = Desk()
+    desk.retriever.hits = [*long, Hit(ID_CARD, 0.3)]
+    _, last = desk.ask("身份证丢了?")
+    assert [source.id for source in last.received.sources] == ["0", "1"]
+    assert all(source.text in last.received.prompt for source in last.received.sources)
+    assert "标题2" not in last.received.prompt
+    desk.engine.close()
 
 
 def test_history_reaches_the_frames_and_the_model(desk: Desk) -> None:

@@ -73,13 +73,13 @@ class Engine:
         if self.state == "loading":
             raise ModelError(
                 "model_unavailable",
-                "模型正在加载,请稍候再问",
+                "模型正在加载，请稍候再问",
                 "the model is loading, ask again soon",
             )
         if self.state != "ready":
             raise ModelError(
                 "model_unavailable",
-                "模型不可用,请联系管理员查看服务器日志",
+                "模型不可用，请联系管理员查看服务器日志",
                 "the model is not available: the operator finds the reason in the server's log",
             )
 

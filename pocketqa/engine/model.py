@@ -64,7 +64,7 @@ class LoadedModel:
         if ids.shape[1] > self.max_prompt_tokens:
             raise RequestError(
                 "text_too_long",
-                f"内容过长:{ids.shape[1]} 个词元,最多 {self.max_prompt_tokens} 个,请缩短后再发",
+                f"内容过长:{ids.shape[1]} 个词元，最多 {self.max_prompt_tokens} 个，请缩短后再发",
                 f"the prompt has {ids.shape[1]} tokens, {self.max_prompt_tokens} are allowed: "
                 "please shorten the text",
             )
