@@ -61,7 +61,7 @@ class Config(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="threads that compute; 0: as many as usable cores")
     max_new_tokens: int = Field(320, ge=1, description="longest answer, in tokens")
-    max_prompt_tokens: int = Field(2048, ge=256, description="longest prompt, in tokens")
+    max_prompt_tokens: int = Field(6000, ge=256, description="longest prompt, in tokens")
     temperature: float = Field(0.0, ge=0, le=2, description="0: the likeliest token, always")
     queue_size: int = Field(64, ge=0, description="requests that may wait for the model")
 

@@ -9,7 +9,8 @@ from .engine import Message
 from .passages import Passage
 
 SYSTEM = {
-    "zh": "你是业务问答助手。只根据材料回答用户的问题，用中文，准确、简短。材料里没有的内容不要说。",
+    "zh": "你是业务问答助手。只根据材料回答用户的问题，用中文，准确、简短。"
+    "材料里没有的内容不要说。",
     "en": "You answer questions of the public from the material only, in English, exactly and "
     "briefly. Say nothing that the material does not contain.",
 }

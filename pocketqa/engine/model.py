@@ -99,7 +99,7 @@ def pick(logits: torch.Tensor, temperature: float, random: torch.Generator) -> i
 
 
 def load(
-    source: Path | str, *, precision: str = "auto", threads: int = 1, max_prompt_tokens: int = 2048
+    source: Path | str, *, precision: str = "auto", threads: int = 1, max_prompt_tokens: int = 6000
 ) -> LoadedModel:
     """Load a directory or hub id that `AutoModelForCausalLM` reads.
 
@@ -122,6 +122,12 @@ def load(
             f"无法加载模型 {source}:{error}",
             f"cannot load the model {source}: {error}",
         ) from error
+    if not tokenizer.chat_template:
+        raise ModelError(
+            "model_unavailable",
+            f"模型 {source} 没有对话模板，请换用 Instruct 类模型",
+            f"the model {source} has no chat template: choose one that follows instructions",
+        )
     log.info("model %s loaded: %s, %d threads", source, dtype, threads)
     return LoadedModel(model.eval(), tokenizer, max_prompt_tokens)
 
