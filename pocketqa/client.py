@@ -27,9 +27,15 @@ async def _ask(url: str, text: str, event: str, show: Callable[[dict[str, Any]],
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def on_frame(frame: dict[str, Any]) -> None:
-        show(frame)
+        if ended.done():
+            return
+        try:
+            show(frame)
+        except Exception as error:  # socketio would swallow it, and nothing would end
+            ended.set_exception(error)
+            return
         reason = frame["data"]["finish_reason"]
-        if reason is not None and not ended.done():
+        if reason is not None:
             ended.set_result(reason)
 
     def on_disconnect(*_: object) -> None:

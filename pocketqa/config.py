@@ -26,7 +26,9 @@ def data_folder(name: str) -> Path:
 class Config(BaseSettings):
     """Every setting, its default and one line of help. `POCKETQA_PORT=80` sets `port`."""
 
-    model_config = SettingsConfigDict(env_prefix="POCKETQA_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="POCKETQA_", env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
     # The server
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -54,7 +56,7 @@ class Config(BaseSettings):
 
     # The model
     model: str = Field(
-        "qwen2.5-coder-0.5b", description="catalogue name, local directory or model hub id"
+        "qwen2.5-coder-0.5b", description="catalogue name, local directory, .gguf file or hub id"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="weights; auto: bfloat16 where the processor has it, else float32"
@@ -72,7 +74,7 @@ class Config(BaseSettings):
     on_miss: Literal["refuse", "generate"] = Field(
         "refuse", description="what happens when nothing relevant is found"
     )
-    passages: int = Field(3, ge=1, le=10, description="passages handed to the model")
+    passages: int = Field(2, ge=1, le=10, description="passages handed to the model")
     min_score: float = Field(0.5, ge=0, le=1, description="below this score nothing was found")
     curated_score: float = Field(
         0.9, ge=0, le=1, description="from this score on answer_mode auto gives the curated answer"

@@ -10,8 +10,8 @@ from typing import Any
 from flask import request as connection
 from flask_socketio import SocketIO, join_room
 
-from . import protocol
-from .answering import Services, chat
+from . import answering, protocol
+from .answering import ANSWERS, Services
 from .dialogue import Key, Ownership
 from .errors import PocketQAError, RequestError
 from .protocol import EVENTS, Piece, Received, Request
@@ -19,7 +19,6 @@ from .running import Answer, Running
 
 log = logging.getLogger(__name__)
 
-ANSWERS = {"CHAT_CS": chat}
 LANGUAGES = ("zh", "en")
 
 
@@ -56,8 +55,12 @@ class Events:
         sid = _sid()
         try:
             request_id = protocol.request_id_of(payload)
-            answer = self._running.get(request_id)
-            if answer is None or not self._may_stop(answer.request, sid):
+            answers = [
+                answer
+                for answer in self._running.named(request_id)
+                if self._may_stop(answer.request, sid)
+            ]
+            if not answers:
                 raise RequestError(
                     "bad_field",
                     "字段 request_id:没有这个正在进行的回答",
@@ -65,7 +68,8 @@ class Events:
                 )
         except PocketQAError as error:
             return protocol.refusal(error, self._lang(sid))
-        answer.cancellation.cancel()
+        for answer in answers:
+            answer.cancellation.cancel()
         return {"ok": True, "request_id": request_id}
 
     def _handler(self, event: str) -> Any:
@@ -80,12 +84,13 @@ class Events:
         lang = self._lang(sid)
         try:
             request = protocol.parse(event, payload, sid)
+            answering.check(request)
             self._check_room(request)
             key = self._ownership.key(request)
             answer = Answer(request, lang)
             position = self._running.add(answer)
         except PocketQAError as error:
-            refused = protocol.unparsed(event, payload, sid)
+            refused = self._refused(event, payload, sid)
             for frame in protocol.frames(refused, [_error_piece(error)], lang):
                 self._emit(refused, frame)
             return protocol.refusal(error, lang)
@@ -98,21 +103,19 @@ class Events:
         """Send the frames of one answer; whatever fails, exactly one of them is the last."""
         request = answer.request
         try:
-            pieces = guarded(request, self._pieces(answer, key))
-            for frame in protocol.frames(request, pieces, answer.lang):
+            answers = ANSWERS[request.event]
+            pieces = answers(request, key, self._services, answer.cancellation)
+            for frame in protocol.frames(request, guarded(request, pieces), answer.lang):
                 self._emit(request, frame)
         finally:
             self._running.remove(answer)
 
-    def _pieces(self, answer: Answer, key: Key) -> Iterator[Piece]:
-        answers = ANSWERS.get(answer.request.event)
-        if answers is None:
-            raise RequestError(
-                "unsupported",
-                f"本版本尚不支持 {answer.request.event}，请使用 CHAT_CS",
-                f"this version does not answer {answer.request.event} yet: use CHAT_CS",
-            )
-        yield from answers(answer.request, key, self._services, answer.cancellation)
+    def _refused(self, event: str, payload: object, sid: str) -> Request:
+        """The request that an error frame belongs to; not one that is running under its name."""
+        request = protocol.unparsed(event, payload, sid)
+        if any(answer.request.sid == sid for answer in self._running.named(request.request_id)):
+            request = protocol.unparsed(event, None, sid)
+        return request
 
     def _emit(self, request: Request, frame: dict[str, Any]) -> None:
         self._socketio.emit(EVENTS[request.event], frame, to=request.room)

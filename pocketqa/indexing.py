@@ -13,6 +13,9 @@ from .errors import KnowledgeError
 from .passages import Fault
 from .retriever import Retriever
 
+MAX_SHOWN = 10
+"""Faults listed in the error about a knowledge base of nothing but faults."""
+
 log = logging.getLogger(__name__)
 
 
@@ -43,22 +46,17 @@ def build(
     Returns the number of passages and the rows that could not be read.
 
     Raises:
-        KnowledgeError: `bad_knowledge` when a path does not exist or nothing could be read.
+        KnowledgeError: `no_such_path`; `bad_knowledge` when nothing could be read.
     """
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        raise KnowledgeError(
-            "bad_knowledge",
-            f"文件不存在:{', '.join(missing)}",
-            f"no such file: {', '.join(missing)}",
-        )
     read, faults = passages.read(paths)
     if not read:
+        first = faults[:MAX_SHOWN]
+        zh = "".join(f"\n{fault.file}:{fault.line}: {fault.reason_zh}" for fault in first)
+        en = "".join(f"\n{fault.file}:{fault.line}: {fault.reason_en}" for fault in first)
         raise KnowledgeError(
             "bad_knowledge",
-            "没有读到任何条目，索引未改变；支持 .csv .md .txt 文件及其文件夹",
-            "nothing could be read, the index is unchanged; .csv, .md and .txt files and folders "
-            "of them are supported",
+            f"没有读到任何条目，索引未改变{zh}",
+            f"nothing could be read, the index is unchanged{en}",
         )
     return retriever.build(read, directory, origin=origin), faults
 

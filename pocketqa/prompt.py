@@ -9,10 +9,10 @@ from .engine import Message
 from .passages import Passage
 
 SYSTEM = {
-    "zh": "你是业务问答助手。只根据材料回答用户的问题，用中文，准确、简短。"
-    "材料里没有的内容不要说。",
-    "en": "You answer questions of the public from the material only, in English, exactly and "
-    "briefly. Say nothing that the material does not contain.",
+    "zh": "你是业务问答助手。请照材料的原文回答用户的问题，把有关的条件、材料、时限说完整。"
+    "材料里没有的不要说。",
+    "en": "You answer questions of the public from the material only, in English, exactly, with "
+    "its conditions and time limits. Say nothing that the material does not contain.",
 }
 FREE_SYSTEM = {
     "zh": "你是业务问答助手。用中文简短回答。",
@@ -28,8 +28,14 @@ MAX_TURN = 300
 
 def material(passages: Sequence[Passage]) -> str:
     """The passages as they are handed to the model: `材料:` and each of them; `''` for none."""
-    lines = [f"{passage.title}\n{passage.text}" for passage in passages]
-    return "材料:\n" + "\n\n".join(lines) if lines else ""
+    return "材料:\n" + "\n\n".join(map(_entry, passages)) if passages else ""
+
+
+def _entry(passage: Passage) -> str:
+    """As question and answer, which the model then tells apart from the question it is asked."""
+    if passage.kind == "document":
+        return f"{passage.title}\n{passage.text}"
+    return f"问：{passage.title}\n答：{passage.text}"
 
 
 def fitting(passages: Sequence[Passage]) -> int:

@@ -108,14 +108,14 @@ class Retriever:
         if about is None:
             raise KnowledgeError(
                 "no_index",
-                f"{directory} 中没有索引，请先运行 pocketqa index",
-                f"no index in {directory}: run pocketqa index first",
+                f"{directory} 中没有索引，请先运行 pocketqa index 文件…",
+                f"no index in {directory}: run pocketqa index FILE… first",
             )
         if about["schema"] != SCHEMA:
             raise KnowledgeError(
                 "old_index",
-                f"{directory} 中的索引由另一版本建立，请重新运行 pocketqa index",
-                f"the index in {directory} is of another version: run pocketqa index again",
+                f"{directory} 中的索引由另一版本建立，请重新运行 pocketqa index 文件…",
+                f"the index in {directory} is of another version: run pocketqa index FILE… again",
             )
         return cls(_generations(directory)[-1])
 

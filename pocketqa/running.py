@@ -23,17 +23,17 @@ class Running:
 
     def __init__(self, per_connection: int) -> None:
         self._per_connection = per_connection
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[tuple[str, str], Answer] = {}
 
     def add(self, answer: Answer) -> int:
         """Accept a request; returns how many answers come before it.
 
         Raises:
             RequestError: `busy` when its connection has its allowed number of answers running,
-                `bad_field` when its `request_id` is taken by a running one.
+                `bad_field` when its `request_id` is taken by one of them.
         """
         request = answer.request
-        if request.request_id in self._answers:
+        if (request.sid, request.request_id) in self._answers:
             raise RequestError(
                 "bad_field",
                 "字段 request_id:已有同名的回答正在进行，请换一个",
@@ -45,17 +45,19 @@ class Running:
                 f"您已有 {self._per_connection} 个回答正在进行，请等待其完成",
                 f"{self._per_connection} of your answers are running: wait for one to end",
             )
-        self._answers[request.request_id] = answer
+        self._answers[request.sid, request.request_id] = answer
         return len(self._answers) - 1
 
     def remove(self, answer: Answer) -> None:
         """Forget an answer whose last frame has been sent."""
-        self._answers.pop(answer.request.request_id, None)
+        self._answers.pop((answer.request.sid, answer.request.request_id), None)
 
     def of(self, sid: str) -> list[Answer]:
         """The running answers that connection `sid` asked for."""
         return [answer for answer in self._answers.values() if answer.request.sid == sid]
 
-    def get(self, request_id: str) -> Answer | None:
-        """The running answer of that name."""
-        return self._answers.get(request_id)
+    def named(self, request_id: str) -> list[Answer]:
+        """The running answers of that name; each connection may have one."""
+        return [
+            answer for answer in self._answers.values() if answer.request.request_id == request_id
+        ]

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 import pytest
 from fakes import FakeModel, FakeRetriever
 
-from pocketqa.answering import BY_MODEL, KNOWLEDGE_CLUE, REFUSAL, Cancellation, Services, chat
+from pocketqa.answering import (
+    BY_MODEL,
+    KNOWLEDGE_CLUE,
+    REFUSAL,
+    Cancellation,
+    Services,
+    chat,
+    check,
+)
 from pocketqa.config import Config
 from pocketqa.dialogue import Key, Store
 from pocketqa.engine import Engine
@@ -53,7 +61,7 @@ def test_a_grounded_answer(desk: Desk) -> None:
     assert text == desk.model.text and last.finish_reason == "stop"
     assert last.received.clue_type == KNOWLEDGE_CLUE
     assert last.received.clue_data == (ID_CARD.text, "0.9", BY_MODEL)
-    assert last.received.prompt == f"材料:\n{ID_CARD.title}\n{ID_CARD.text}"
+    assert last.received.prompt == f"材料:\n问：{ID_CARD.title}\n答：{ID_CARD.text}"
     assert last.received.sources == (Source("1", ID_CARD.title, ID_CARD.text, 0.9, "《法》第一条"),)
     assert len(last.received.alter) == 3
     assert last.received.prompt in desk.model.prompts[0][-1]["content"]
@@ -155,11 +163,22 @@ def test_a_fault_of_the_model_keeps_what_was_said() -> None:
     desk.engine.close()
 
 
-def test_an_unknown_upload_is_refused(desk: Desk) -> None:
-    request = parse("CHAT_CS", {"text": "a", "upload_id": "u"}, "s")
+@pytest.mark.parametrize(
+    ("event", "fields", "code"),
+    [("CHAT_CS", {"upload_id": "u"}, "unknown_upload"), ("GEN_CS", {}, "unsupported")],
+)
+def test_what_nothing_answers_is_refused(event: str, fields: dict[str, str], code: str) -> None:
     with pytest.raises(RequestError) as caught:
-        list(chat(request, KEY, desk.services, Cancellation()))
-    assert caught.value.code == "unknown_upload"
+        check(parse(event, {"text": "a", **fields}, "s"))
+    assert caught.value.code == code
+
+
+def test_passages_far_below_the_best_are_not_used(desk: Desk) -> None:
+    other = Passage(id="2", title="护照丢了?", text="补发。", kind="document")
+    desk.retriever.hits = [Hit(ID_CARD, 0.9), Hit(other, 0.8), Hit(ID_CARD, 0.7)]
+    _, last = desk.ask("身份证丢了?")
+    assert [source.id for source in last.received.sources] == ["1", "2"]
+    assert last.received.prompt.endswith(f"\n\n{other.title}\n{other.text}")
 
 
 def test_a_model_that_cannot_load_is_said_to_be_unavailable() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from fakes import FakeModel, FakeRetriever
 from flask import Flask
 from flask_socketio import SocketIOTestClient
+from servers import ROOT
 
 from pocketqa.app import create_app
 from pocketqa.config import Config, load
@@ -59,18 +61,30 @@ def test_messages_are_chinese_unless_english_is_wanted(app: Flask) -> None:
         assert word in frames(client)[-1]["error"]["message"]
 
 
-def test_a_taken_request_id_is_refused(app: Flask) -> None:
-    socketio = app.extensions["socketio"]
+def test_a_taken_request_id_is_refused_and_leaves_the_running_answer_alone() -> None:
     slow = Engine(lambda: FakeModel("慢" * 300, pause_s=0.01))
     slow.wait()
     app = create_app(Config(), FakeRetriever([Hit(PASSAGE, 0.9)]), slow)
-    client = app.extensions["socketio"].test_client(app)
+    client, other = (app.extensions["socketio"].test_client(app) for _ in range(2))
     payload = {"text": "身份证?", "request_id": "r1"}
     assert client.emit("CHAT_CS", payload, callback=True)["ok"]
     assert client.emit("CHAT_CS", payload, callback=True)["error"]["code"] == "bad_field"
+    assert other.emit("CHAT_CS", payload, callback=True)["ok"], "a name is one connection's own"
+    failed = [frame for frame in frames(client) if frame["finish_reason"] == "error"]
+    assert len(failed) == 1 and failed[0]["request_id"] != "r1"
     assert client.emit("STOP_CS", {"request_id": "r1"}, callback=True)["ok"]
-    assert socketio is not app.extensions["socketio"]
     slow.close()
+
+
+def test_what_no_version_answers_is_refused_in_the_acknowledgement(app: Flask) -> None:
+    client = app.extensions["socketio"].test_client(app)
+    for event, fields, code in (
+        ("SUM_CS", {}, "unsupported"),
+        ("CHAT_CS", {"upload_id": "u"}, "unknown_upload"),
+    ):
+        ack = client.emit(event, {"text": "a", **fields}, callback=True)
+        assert ack["error"]["code"] == code
+        assert frames(client)[-1]["error"]["code"] == code
 
 
 @pytest.mark.parametrize("payload", [None, 7, {}, {"request_id": ""}, {"request_id": "unknown"}])
@@ -106,11 +120,26 @@ def test_other_origins_are_refused_unless_configured() -> None:
         (config, "http://localhost", 200),
         (config, "https://evil.example", 400),
         (load(origins="*"), "https://any.example", 200),
+        (config, "https://hall.example", 200),
+        (Config(), "https://hall.example", 200),
     ):
         app = create_app(settings, FakeRetriever(), _no_engine())
         query = "/socket.io/?EIO=4&transport=polling"
-        response = app.test_client().get(query, headers={"Origin": origin})
+        proxy = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "hall.example"}
+        response = app.test_client().get(query, headers={"Origin": origin, **proxy})
         assert response.status_code == status, (settings.origins, origin)
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POCKETQA_INDEX", "")
+    monkeypatch.setenv("POCKETQA_PORT", "")
+    assert load().index is None and load().port == 6006
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `POCKETQA_(\w+)`", text, re.MULTILINE))
+    assert documented == {name.upper() for name in Config.model_fields}
 
 
 def test_the_configuration_names_every_fault() -> None:

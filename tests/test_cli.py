@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,30 @@ def test_index_of_nothing_is_an_error(tmp_path: Path) -> None:
     done = pocketqa("index", str(tmp_path / "nowhere.csv"), POCKETQA_INDEX=str(tmp_path / "i"))
     assert done.returncode == 1 and "nowhere.csv" in done.stderr
     assert "Traceback" not in done.stderr
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("甲,乙\n1,2\n", encoding="utf-8")
+    done = pocketqa("index", str(wrong), POCKETQA_INDEX=str(tmp_path / "i"))
+    assert done.returncode == 1 and "wrong.csv:1:" in done.stderr
+
+
+def test_an_index_of_an_older_version(tmp_path: Path) -> None:
+    file = tmp_path / "faq.csv"
+    file.write_text("问题,答案\n食堂几点开门?,七点。\n", encoding="utf-8")
+    env = {"POCKETQA_INDEX": str(tmp_path / "index")}
+    pocketqa("index", str(file), **env)
+    (meta,) = (tmp_path / "index").glob("*/meta.json")
+    meta.write_text(meta.read_text().replace('"schema": 1', '"schema": 0'))
+    done = pocketqa("search", "食堂", **env)
+    assert done.returncode == 1 and "pocketqa index FILE" in done.stderr
+
+
+def test_the_demo_index_is_rebuilt_when_it_is_of_another_demo(tmp_path: Path) -> None:
+    env = {"POCKETQA_INDEX": str(tmp_path / "index")}
+    assert "补办" in pocketqa("search", "身份证丢了", **env).stdout
+    (meta,) = (tmp_path / "index").glob("*/meta.json")
+    meta.write_text(re.sub(r'"demo": "\w+"', '"demo": "old"', meta.read_text()))
+    assert "补办" in pocketqa("search", "身份证丢了", **env).stdout
+    assert len(list((tmp_path / "index").glob("gen-*"))) == 2
 
 
 def test_client_prints_frames_as_they_come(fake_server: Server) -> None:
@@ -70,6 +95,18 @@ def test_client_prints_frames_as_they_come(fake_server: Server) -> None:
     )
     frames = [json.loads(line)["data"] for line in done.stdout.splitlines()]
     assert done.returncode == 0 and len(frames) > 3 and frames[-1]["finish_reason"] == "stop"
+
+
+def test_client_ends_when_nobody_reads(fake_server: Server) -> None:
+    command = [sys.executable, "-m", "pocketqa", "client", "127.0.0.1", str(fake_server.port)]
+    with subprocess.Popen(
+        [*command, "身份证丢了应该怎么办?", "CHAT_CS"], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) is not None
 
 
 def test_client_without_a_server() -> None:
