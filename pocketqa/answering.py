@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from . import prompt
+from .analysis import normalise
 from .config import Config
 from .dialogue import Key, Store, Turn, standalone
 from .engine import Generation, Message, Options
@@ -142,7 +143,7 @@ def _answer(
             yield from _whole(REFUSAL[prompt.language(question)], received)
         else:
             messages = prompt.build(question, history, "")
-            yield from _generate(messages, received, services, cancellation)
+            yield from _generate(question, messages, received, services, cancellation)
         return
 
     best = found[0]
@@ -155,7 +156,7 @@ def _answer(
     material = prompt.material([hit.passage for hit in used])
     messages = prompt.build(question, history, material)
     received = _evidence(used, material, BY_MODEL, alter, past)
-    yield from _generate(messages, received, services, cancellation)
+    yield from _generate(question, messages, received, services, cancellation)
 
 
 def _evidence(
@@ -187,13 +188,30 @@ def _whole(text: str, received: Received) -> Iterator[Piece]:
 
 
 def _generate(
-    messages: list[Message], received: Received, services: Services, cancellation: Cancellation
+    question: str,
+    messages: list[Message],
+    received: Received,
+    services: Services,
+    cancellation: Cancellation,
 ) -> Iterator[Piece]:
+    """What the model says. When that is only an echo of the question, the passage instead."""
     config = services.config
     options = Options(config.max_new_tokens, config.temperature)
     generation = services.engine.submit(messages, options)
     cancellation.attach(generation.cancel)
+    questions = [normalise(text) for text in (question, *(s.title for s in received.sources))]
+    held: str | None = ""
     for delta in generation:
+        if held is not None:
+            # A small model may repeat a question and stop: hold back until it says more.
+            held += delta
+            if any(known.startswith(normalise(held)) for known in questions):
+                continue
+            delta, held = held, None
         yield Piece(delta, None, received)
     reason: FinishReason = generation.finish_reason or "abort"
-    yield Piece("", reason, received)
+    if held is not None and reason == "stop" and received.sources:
+        best = replace(received, clue_data=(*received.clue_data[:2], ""))
+        yield from _whole(received.sources[0].text, best)
+    else:
+        yield Piece(held or "", reason, received)

@@ -132,6 +132,27 @@ def test_an_answer_cut_at_the_token_limit_says_length() -> None:
     desk.engine.close()
 
 
+@pytest.mark.parametrize("echo", ["身份证丢了", "居民身份证丢失了怎么补办？", "身份证丢失了", ""])
+def test_an_echo_is_no_answer(echo: str) -> None:
+    desk = Desk(model=FakeModel(echo))
+    desk.retriever.hits = [
+        Hit(ID_CARD, 0.9),
+        Hit(Passage(id="2", title="居民身份证丢失了怎么补办？", text="另一条。"), 0.9),
+    ]
+    text, last = desk.ask("身份证丢了?")
+    assert text == ID_CARD.text and last.finish_reason == "stop"
+    assert last.received.clue_data[2] == "", "the knowledge base's own words"
+    assert desk.services.dialogues.history(KEY, 1)[0].answer == ID_CARD.text
+    desk.engine.close()
+
+
+@pytest.mark.parametrize("said", ["身份证丢了，去派出所。", "去派出所。"])
+def test_what_begins_like_the_question_is_given_whole(said: str) -> None:
+    desk = Desk(model=FakeModel(said))
+    assert desk.ask("身份证丢了?")[0] == said
+    desk.engine.close()
+
+
 def test_a_stopped_answer_is_kept_as_far_as_it_went() -> None:
     desk = Desk(model=FakeModel("一二三四五六七八九十" * 50, pause_s=0.01))
     cancellation = Cancellation()

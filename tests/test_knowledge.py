@@ -132,3 +132,13 @@ def test_the_check_finds_what_is_twice() -> None:
     other = replace(GOOD, title="别的？", similar=("护照没了。", "丁"), place="b:3")
     assert problems([GOOD, other]) == ["b:3: 护照没了。 is in a:2 too"]
     assert problems([replace(GOOD, source="《护照法》第十一条；《居住证条例》第二十条之一")]) == []
+
+
+def test_the_counts_in_the_documents_are_true() -> None:
+    passages, _ = read([KNOWLEDGE])
+    curated = [passage for passage in passages if passage.kind == "curated"]
+    documents = [passage for passage in passages if passage.kind == "document"]
+    text = (KNOWLEDGE.parent / "docs" / "knowledge.md").read_text(encoding="utf-8")
+    similar = sum(len(passage.similar) for passage in curated)
+    assert f"{len(curated)}, in 14 topics" in text and f"{similar:,} similar questions" in text
+    assert f"{len(documents)} passages" in text

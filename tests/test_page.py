@@ -122,11 +122,11 @@ def test_markup_is_shown_and_never_run(visit: Callable[..., Visit], tmp_path: Pa
     rows = ["问题,答案,相似问法,分类,来源", *(entry.replace('"', "'") for entry in entries)]
     knowledge.write_text("\n".join(rows), encoding="utf-8")
     indexing.build([knowledge], tmp_path / "index")
-    server = fake_server(tmp_path / "index", FAKE_TEXT=MARKUP, FAKE_PAUSE_S="0")
+    server = fake_server(tmp_path / "index", FAKE_TEXT="答" + MARKUP, FAKE_PAUSE_S="0")
     try:
         opened = visit(server)
         answer = opened.ask(f"{MARKUP}身份证怎么办?")
-        expect(answer.locator(".text")).to_have_text(MARKUP)
+        expect(answer.locator(".text")).to_have_text("答" + MARKUP)
         answer.locator("summary").first.click()
         expect(answer.locator("blockquote").first).to_contain_text("<script>window.ran=1</script>")
         expect(answer.locator("[data-ask]").first).to_contain_text("<script>")
