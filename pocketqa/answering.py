@@ -199,13 +199,14 @@ def _generate(
     options = Options(config.max_new_tokens, config.temperature)
     generation = services.engine.submit(messages, options)
     cancellation.attach(generation.cancel)
-    questions = [normalise(text) for text in (question, *(s.title for s in received.sources))]
+    known = set(normalise("".join((question, *(source.title for source in received.sources)))))
     held: str | None = ""
     for delta in generation:
         if held is not None:
-            # A small model may repeat a question and stop: hold back until it says more.
+            # A small model may repeat a question and stop: hold back until it says more, which
+            # is a character that neither the question nor a passage's title has.
             held += delta
-            if any(known.startswith(normalise(held)) for known in questions):
+            if set(normalise(held)) <= known:
                 continue
             delta, held = held, None
         yield Piece(delta, None, received)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,7 +102,8 @@ class Events:
 
     def _serve(self, answer: Answer, key: Key) -> None:
         """Send the frames of one answer; whatever fails, exactly one of them is the last."""
-        request = answer.request
+        request, began = answer.request, time.monotonic()
+        frame: dict[str, Any] = {}
         try:
             answers = ANSWERS[request.event]
             pieces = answers(request, key, self._services, answer.cancellation)
@@ -109,6 +111,14 @@ class Events:
                 self._emit(request, frame)
         finally:
             self._running.remove(answer)
+            log.info(
+                "%s %s: %s, %d frames, %.2f s",
+                request.event,
+                request.request_id,
+                frame["data"]["finish_reason"] if frame else "lost",
+                frame["data"]["seq"] + 1 if frame else 0,
+                time.monotonic() - began,
+            )
 
     def _refused(self, event: str, payload: object, sid: str) -> Request:
         """The request that an error frame belongs to; not one that is running under its name."""

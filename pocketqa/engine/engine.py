@@ -123,16 +123,11 @@ class Engine:
             generation.end(end)
 
     def _serve(self, model: Model, generation: Generation) -> EndReason | BaseException:
-        began, deltas = time.monotonic(), 0
         stream = model.stream(generation.messages, generation.options, lambda: generation.cancelled)
         try:
             while True:
                 generation.put(next(stream))
-                deltas += 1
         except StopIteration as end:
-            log.info(
-                "answered: %s, %d deltas in %.1f s", end.value, deltas, time.monotonic() - began
-            )
             reason: EndReason = end.value
             return reason
         except BaseException as error:  # whatever it is, the request must end and the thread go on
