@@ -4,6 +4,10 @@ from pocketqa.deployment import check_gunicorn
 
 check_gunicorn()
 
+from pocketqa.errors import PocketQAError
 from pocketqa.server import build_app  # patches the process, hence after the check
 
-app = build_app()
+try:
+    app = build_app()
+except PocketQAError as error:
+    raise SystemExit(f"{error.zh}\n{error.en}") from None

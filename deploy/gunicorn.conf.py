@@ -17,6 +17,10 @@ graceful_timeout = 10
 def on_starting(server: object) -> None:
     """Fetch and convert the model before the worker starts: its time to start is limited."""
     from pocketqa import config, models
+    from pocketqa.errors import PocketQAError
 
-    settings = config.load()
-    models.resolve(settings.model, settings.home)
+    try:
+        settings = config.load()
+        models.resolve(settings.model, settings.home)
+    except PocketQAError as error:
+        raise SystemExit(f"{error.zh}\n{error.en}") from None

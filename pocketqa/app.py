@@ -83,12 +83,18 @@ def create_app(
 
 
 def start_engine(config: Config) -> Engine:
-    """Start the engine; it fetches, converts and loads the model in its own thread."""
+    """Fetch and convert the model if need be, then start the engine, which loads it.
+
+    The caller's thread does what starts processes: fetching, converting, and importing torch, whose
+    CUDA build runs ldconfig. Under gevent that works in the hub's thread only.
+
+    Raises:
+        ModelError: when the model cannot be had, see `models.resolve`.
+    """
+    source = models.resolve(config.model, config.home)
+    from .engine import model
 
     def load() -> Model:
-        source = models.resolve(config.model, config.home)
-        from .engine import model  # torch is imported in the thread that uses it
-
         return model.load(
             source,
             precision=config.precision,

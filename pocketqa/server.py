@@ -17,7 +17,6 @@ from gevent import pywsgi
 from geventwebsocket.handler import WebSocketHandler
 
 from . import config as configuration
-from . import models
 from .app import create_app
 from .config import Config
 from .engine import Engine
@@ -43,12 +42,11 @@ def build_app(config: Config | None = None, engine: Engine | None = None) -> Fla
 
 
 def serve(config: Config) -> None:
-    """`pocketqa serve`: fetch the model if need be, with its progress bar, then serve.
+    """`pocketqa serve`: prepare the model and the index if need be, then serve.
 
     Raises:
         PocketQAError: `model_unavailable`, `bad_knowledge`; `port_taken` for an address in use.
     """
-    models.resolve(config.model, config.home)
     run(build_app(config), config)
 
 

@@ -72,6 +72,7 @@ class Server:
                 break
             time.sleep(0.02)
         self.process.kill()
+        self.stop()
         raise AssertionError("the server did not start:\n" + "".join(self.output))
 
 
