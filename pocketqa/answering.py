@@ -93,7 +93,8 @@ def chat(
             yield piece
     finally:
         if any(said):
-            services.dialogues.add(key, Turn(request.text, "".join(said)))
+            turn = Turn(request.text, "".join(said), bool(piece.received.sources))
+            services.dialogues.add(key, turn)
     yield piece
 
 

@@ -18,10 +18,14 @@ MAX_KEPT_TURNS = 50
 
 @dataclass(frozen=True)
 class Turn:
-    """A question and what was answered, in part if the answer was stopped."""
+    """A question and what was answered, in part if the answer was stopped.
+
+    `grounded` is False for small talk and refusals, which rest on no passage.
+    """
 
     question: str
     answer: str
+    grounded: bool = True
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,12 @@ def fitting(passages: Sequence[Passage]) -> int:
 
 
 def build(question: str, history: Sequence[Turn], material: str) -> list[Message]:
-    """The messages for a question; without material, for a free answer."""
+    """The messages for a question; without material, for a free answer.
+
+    Refusals and small talk are left out of the history: a small model would go on with them.
+    """
     lang = language(question)
+    history = [turn for turn in history if turn.grounded]
     messages = [Message(role="system", content=(SYSTEM if material else FREE_SYSTEM)[lang])]
     for turn in history[-MAX_TURNS:]:
         messages.append(Message(role="user", content=turn.question[:MAX_TURN]))

@@ -89,6 +89,16 @@ def test_history_reaches_the_frames_and_the_model(desk: Desk) -> None:
     ]  # fmt: skip
 
 
+def test_refusals_and_small_talk_are_history_but_not_the_models(desk: Desk) -> None:
+    desk.ask("你好")
+    desk.retriever.hits = [Hit(ID_CARD, 0.1)]
+    desk.ask("今天天气怎么样?")
+    desk.retriever.hits = [Hit(ID_CARD, 0.9)]
+    _, last = desk.ask("身份证丢了?")
+    assert [turn[0] for turn in last.received.history] == ["你好", "今天天气怎么样?"]
+    assert [message["role"] for message in desk.model.prompts[0]] == ["system", "user"]
+
+
 def test_small_talk_needs_no_model(desk: Desk) -> None:
     text, last = desk.ask("你好")
     assert text == "您好,请问。" and last.finish_reason == "stop"
