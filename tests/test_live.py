@@ -148,9 +148,10 @@ def test_stop_and_the_queue(fake_server: Server, connect: Connect) -> None:
 
 def test_a_client_that_leaves_frees_the_model(fake_server: Server, connect: Connect) -> None:
     leaver, stayer = connect(fake_server), connect(fake_server)
-    leaver.send(OK)
+    for _ in range(6):  # four seconds of work
+        leaver.send(OK)
     leaver.close()
-    time.sleep(0.2)
+    time.sleep(1)
     assert stayer.send(OK)["position"] == 0
 
 
