@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +19,6 @@ from .events import Events
 from .passages import Hit, Passage
 from .running import Running
 from .threads import Worker
-
-log = logging.getLogger(__name__)
 
 
 class OffHub:

@@ -71,7 +71,7 @@ def index(paths: tuple[Path, ...], out: Path | None) -> None:
     directory = out or load().index_dir
     count, faults = indexing.build(paths, directory)
     for fault in faults:
-        click.echo(f"{fault.file}:{fault.line}: {fault.reason_zh} / {fault.reason_en}", err=True)
+        click.echo(str(fault), err=True)
     click.echo(f"{count} 条已建索引,{len(faults)} 条有误 / indexed, with faults: {directory}")
     sys.exit(1 if faults else 0)
 
@@ -173,9 +173,7 @@ def model_fetch(name: str | None, source: Path | None) -> None:
 
     config = load()
     name = name or config.model
-    if name in models.catalogue():
-        models.fetch(name, config.home, source=source, verify=True, say=_say)
-    found = models.resolve(name, config.home, verify=True, say=_say)
+    found = models.resolve(name, config.home, source=source, verify=True, say=_say)
     if isinstance(found, str):
         raise PocketQAError(
             "not_in_catalogue",

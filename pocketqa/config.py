@@ -94,11 +94,6 @@ class Config(BaseSettings):
         """The folder of the index that is answered from."""
         return self.index or self.home / "index"
 
-    @property
-    def models_dir(self) -> Path:
-        """The folder of fetched and converted models."""
-        return self.home / "models"
-
 
 def load(**overrides: object) -> Config:
     """Read the configuration from the environment; `overrides` win over it.

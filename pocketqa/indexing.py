@@ -25,17 +25,17 @@ def open_index(config: Config) -> Retriever:
     return Retriever.open(config.index_dir)
 
 
-def prepare_demo(config: Config) -> bool:
-    """Build the demo index if there is no index, or one of another demo. True if it was built."""
-    demo = data_folder("knowledge")
-    fingerprint = _fingerprint(demo)
+def prepare_demo(config: Config) -> None:
+    """Build the demo index if there is no index, or one of another demo."""
     about = retriever.describe(config.index_dir)
-    origin = about.get("origin", {}) if about else {}
-    if about and origin.get("demo", fingerprint) == fingerprint:
-        return False
+    if about and "demo" not in about["origin"]:
+        return
+    demo = data_folder("knowledge")
+    origin = {"demo": _fingerprint(demo)}
+    if about and about["origin"] == origin:
+        return
     log.info("building the demo index in %s", config.index_dir)
-    build([demo], config.index_dir, origin={"demo": fingerprint})
-    return True
+    build([demo], config.index_dir, origin=origin)
 
 
 def build(

@@ -52,13 +52,16 @@ def fetch(
     raise _unavailable(entry, target, faults)
 
 
-def resolve(model: str, home: Path, *, verify: bool = False, say: Say = log) -> Path | str:
+def resolve(
+    model: str, home: Path, *, source: Path | None = None, verify: bool = False, say: Say = log
+) -> Path | str:
     """What the engine loads for `Config.model`: a directory, or a hub id as it is.
 
     Args:
         model: a catalogue name, a local directory, a local .gguf file, or a model hub id.
         home: the cache folder (`Config.home`).
-        verify: hash what lies in the cache again.
+        source: as for `fetch`.
+        verify: hash what lies in the cache again, the fetched file and its conversion.
         say: as for `fetch`.
 
     Raises:
@@ -69,6 +72,8 @@ def resolve(model: str, home: Path, *, verify: bool = False, say: Say = log) -> 
     if model in catalogue():
         file, digest = None, catalogue()[model].sha256
         target = home / "models" / model / "converted"
+        if verify:
+            file = fetch(model, home, source=source, verify=True, say=say)
     elif (path / "config.json").is_file():
         return path
     elif path.suffix == ".gguf" and path.is_file():
@@ -79,7 +84,7 @@ def resolve(model: str, home: Path, *, verify: bool = False, say: Say = log) -> 
     else:
         return model
     if not is_converted(target, digest, verify):
-        file = file or fetch(model, home, verify=verify, say=say)
+        file = file or fetch(model, home, source=source, say=say)
         convert_once(file, target, digest, verify=verify, say=say)
     return target
 

@@ -72,7 +72,7 @@ class Fault:
     reason_en: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason_zh} ({self.reason_en})"
+        return f"{self.file}:{self.line}: {self.reason_zh} / {self.reason_en}"
 
 
 Found = Iterator[Passage | Fault]

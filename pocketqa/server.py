@@ -51,7 +51,7 @@ def serve(config: Config) -> None:
 
 
 def run(app: Flask, config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. The port opens at once, the model is ready a little later."""
+    """Serve `app` until SIGTERM or SIGINT, while its engine loads the model and after."""
     engine: Engine = app.extensions["engine"]
     server = pywsgi.WSGIServer(
         (config.host, config.port), app, handler_class=WebSocketHandler, log=None, error_log=log

@@ -67,7 +67,7 @@ export class Turn {
 
   /** Show what the answer rests on. The first and the last frame both say it; once is drawn. */
   grounded(received) {
-    const material = JSON.stringify([received?.clue, received?.prompt]);
+    const material = JSON.stringify(received?.clue);
     if (material === this.material) return;
     this.material = material;
     const wasOpen = this.extras.querySelector('details')?.open;

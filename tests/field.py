@@ -13,6 +13,7 @@ import socketio
 
 QUESTION = "身份证丢了应该怎么办?"
 Check = Callable[[dict[str, Any]], None]
+"""The fixture `check_frame`: validates a frame's `data`."""
 
 
 def check_answer(frames: list[dict[str, Any]], sid: str, check_frame: Check) -> None:

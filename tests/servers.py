@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,10 @@ class Client:
     def _last_id(self) -> str:
         self.wait(lambda: self.frames)
         return str(self.frames[-1][1]["request_id"])
+
+
+Connect = Callable[..., Client]
+"""The fixture `connect`: a connected client of a server."""
 
 
 def text_of(frames: list[dict[str, Any]]) -> str:

@@ -6,17 +6,13 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from field import ask_as_clients_in_the_field_do, check_answer, check_spread
+from field import Check, ask_as_clients_in_the_field_do, check_answer, check_spread
 from payloads import MALFORMED, OK
-from servers import Client, Server, fake_server, text_of
-
-Connect = Callable[..., Client]
-Check = Callable[[dict[str, Any]], None]
+from servers import Connect, Server, fake_server, text_of
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import urllib.request
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from field import QUESTION, ask_as_clients_in_the_field_do, check_answer, check_spread
-from servers import Client, Server, text_of
+from field import QUESTION, Check, ask_as_clients_in_the_field_do, check_answer, check_spread
+from servers import Connect, Server, text_of
 
-Connect = Callable[..., Client]
-Check = Callable[[dict[str, Any]], None]
 pytestmark = pytest.mark.model
 
 
