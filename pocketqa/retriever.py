@@ -1,85 +1,32 @@
-"""Search: build an index of passages, open it, retrieve. The only file that imports Whoosh.
+"""Search: open an index and retrieve.
 
-Terms come from `analysis`, joined by spaces, and queries are built from terms: Whoosh's own
-analysers know no Chinese and its query parser reads a question mark as a wildcard.
+Terms come from `analysis`, and BM25 is computed over the postings: Whoosh's own analysers know no
+Chinese and its query parser reads a question mark as a wildcard.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
-import shutil
-import tempfile
-import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
-from whoosh.analysis import SpaceSeparatedTokenizer
-from whoosh.fields import ID, STORED, TEXT, Schema
-from whoosh.filedb.filestore import FileStorage
-from whoosh.index import FileIndex
-from whoosh.query import Or, Term
-from whoosh.scoring import BM25F
+import numpy as np
 
-from .analysis import normalise, terms, without_particles
-from .errors import KnowledgeError
+from .analysis import normalise, without_particles
+from .generations import open_newest
 from .passages import Hit, Passage
 from .scoring import Question, score, weigh
+from .segments import FIELDS, Index
+from .store import SCHEMA
 
-SCHEMA = 1  # raise it with every change of the fields or of `analysis`
 TITLE = 3  # a term in the title counts as three in the text
 K1, B = 2.0, 0.75  # BM25: saturation of a term's frequency, and how far length is held against it
 COMMON = 0.2  # terms in a greater share of the passages are not searched for
 FEW = 100  # … but where so few have it, it costs nothing
 CANDIDATES = 40  # passages that BM25 hands to the score
 RANKING = 1.0  # the weight of BM25, scaled to 1 for its best, beside the score
-UNFINISHED_S = 3600  # a build that has taken longer than this was killed
-
-_GENERATION, _BUILDING, _META = "gen-", ".building-", "meta.json"
-
-
-def build(
-    passages: Iterable[Passage], directory: Path, *, origin: dict[str, str] | None = None
-) -> int:
-    """Build an index of `passages` in `directory` beside the one that is there, then swap.
-
-    A build is a folder that gets its lasting name when it is complete, in one step; the highest
-    number is the index. So a build that is killed changes nothing, and a reader of the old index
-    reads on. The one before is kept, older ones are removed. `origin` is handed back by `describe`.
-
-    Returns the number of passages.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=directory))
-    try:
-        count, fingerprint = _write(passages, folder)
-        meta = {
-            "schema": SCHEMA,
-            "origin": origin or {},
-            "count": count,
-            "fingerprint": fingerprint,
-        }
-        (folder / _META).write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
-        _swap(folder, directory)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    _tidy(directory)
-    return count
-
-
-def describe(directory: Path) -> dict[str, Any] | None:
-    """What the index is: `schema`, `origin`, `count`, `fingerprint`. None where there is none."""
-    found = _generations(directory)
-    if not found:
-        return None
-    about: dict[str, Any] = json.loads((found[-1] / _META).read_text(encoding="utf-8"))
-    return about
 
 
 class Retriever:
@@ -87,8 +34,16 @@ class Retriever:
 
     def __init__(self, folder: Path) -> None:
         """Open one generation; see `open`."""
-        self._searcher = FileIndex(FileStorage(str(folder))).searcher(weighting=BM25F(B=B, K1=K1))
-        self._count = self._searcher.doc_count()
+        self._index = Index(folder)
+        self._count = self._index.count
+        self._places = [
+            (segment, doc) for segment in self._index.segments for doc in range(segment.size)
+        ]
+        self._postings = self._read_postings()
+        lengths = np.zeros(len(self._places))
+        for docs, counts in self._postings.values():
+            np.add.at(lengths, docs, counts)
+        self._norm = K1 * (1 - B + B * lengths / max(1.0, lengths.sum() / max(1, self._count)))
         # Words repeat from question to question, known questions among the hits. What people ask
         # is not kept: it may be long.
         self._rarity = lru_cache(10_000)(self._find_rarity)
@@ -104,20 +59,7 @@ class Retriever:
             KnowledgeError: `no_index` where there is none; `old_index` where it was built by
                 another version of PocketQA.
         """
-        about = describe(directory)
-        if about is None:
-            raise KnowledgeError(
-                "no_index",
-                f"{directory} 中没有索引，请先运行 pocketqa index 文件…",
-                f"no index in {directory}: run pocketqa index FILE… first",
-            )
-        if about["schema"] != SCHEMA:
-            raise KnowledgeError(
-                "old_index",
-                f"{directory} 中的索引由另一版本建立，请重新运行 pocketqa index 文件…",
-                f"the index in {directory} is of another version: run pocketqa index FILE… again",
-            )
-        return cls(_generations(directory)[-1])
+        return open_newest(directory, lambda found: cls(found.require(SCHEMA).folder))
 
     def retrieve(self, text: str, k: int = 10) -> list[Hit]:
         """The `k` passages that answer `text` best, best first; small talk is left out.
@@ -164,7 +106,7 @@ class Retriever:
 
     def close(self) -> None:
         """Close the files; the retriever is of no use afterwards."""
-        self._searcher.close()
+        self._index.close()
 
     def _near(self, text: str, hits: Sequence[Hit], best: Passage | None) -> Iterator[Passage]:
         """What was found, what lies near the question, near the best hit's own, and a choice."""
@@ -176,104 +118,56 @@ class Retriever:
     def _openers(self) -> Iterator[Passage]:
         """The first curated passage of each category: an offer for a question like no other."""
         seen: set[str] = set()
-        for fields in self._searcher.documents(kind="curated"):
-            passage = _load(fields["passage"])
+        for passage in self._of_kind("curated"):
             if not passage.category or passage.category not in seen:
                 seen.add(passage.category)
                 yield passage
 
     def _candidates(self, question: Question, k: int) -> Iterator[tuple[Passage, float]]:
         """BM25's best `k`, each with its relevance, 1 for the best."""
-        frequency = self._searcher.reader().doc_frequency
-        counts = {term: frequency("terms", term) for term in question.terms}
-        known = {term: count for term, count in counts.items() if count}
+        known = [term for term in question.terms if term in self._postings]
         limit = max(FEW, COMMON * self._count)
         # A question of common terms alone is still searched for, by all of them.
-        chosen = [term for term, count in known.items() if count <= limit] or list(known)
-        found = self._searcher.search(Or([Term("terms", term) for term in chosen]), limit=k)
-        for hit in found:
-            yield _load(hit["passage"]), hit.score / found.top_n[0][0]
+        chosen = [term for term in known if len(self._postings[term][0]) <= limit] or known
+        scores = np.zeros(len(self._places))
+        for term in chosen:
+            docs, counts = self._postings[term]
+            idf = math.log(self._count / (len(docs) + 1)) + 1
+            scores[docs] += idf * counts * (K1 + 1) / (counts + self._norm[docs])
+        for place in np.argsort(-scores, kind="stable")[:k]:
+            if not scores[place]:
+                return
+            segment, doc = self._places[place]
+            yield segment.passage(doc), float(scores[place] / scores.max())
 
     def _find_rarity(self, term: str) -> float:
         """1 for a term in no passage, falling with the logarithm of how many have it, to 0.1."""
-        count = self._searcher.reader().doc_frequency("terms", term)
+        count = len(self._postings[term][0]) if term in self._postings else 0
         return max(0.1, 1 - math.log(count + 1) / math.log(self._count + 2))
+
+    def _read_postings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Of each term its documents, by their place, and its counts over all fields."""
+        found: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+        first = 0
+        for segment in self._index.segments:
+            for field in FIELDS:
+                weight = TITLE if field == "title" else 1
+                for term, docs, counts in segment.postings(field):
+                    for doc, count in zip(docs.tolist(), counts.tolist(), strict=True):
+                        if doc not in segment.deleted:
+                            found[term][first + doc] += count * weight
+            first += segment.size
+        return {
+            term: (np.array(list(docs)), np.array(list(docs.values())))
+            for term, docs in found.items()
+        }
+
+    def _of_kind(self, kind: str) -> Iterator[Passage]:
+        return (passage for passage in self._index.passages() if passage.kind == kind)
 
     def _read_smalltalk(self) -> dict[str, Passage]:
         found: dict[str, Passage] = {}
-        for fields in self._searcher.documents(kind="smalltalk"):
-            passage = _load(fields["passage"])
+        for passage in self._of_kind("smalltalk"):
             for question in (passage.title, *passage.similar):
                 found.setdefault(without_particles(question), passage)
         return found
-
-
-def _write(passages: Iterable[Passage], folder: Path) -> tuple[int, str]:
-    schema = Schema(
-        kind=ID(), passage=STORED(), terms=TEXT(SpaceSeparatedTokenizer(), phrase=False)
-    )
-    digest, count = hashlib.sha256(), 0
-    index = FileStorage(str(folder)).create_index(schema)
-    writer = index.writer(limitmb=256)
-    try:
-        for passage in passages:
-            stored = json.dumps(asdict(passage), ensure_ascii=False)
-            digest.update(stored.encode("utf-8", "surrogatepass") + b"\n")
-            writer.add_document(kind=passage.kind, passage=stored, terms=_terms(passage))
-            count += 1
-        writer.commit()
-    except BaseException:
-        writer.cancel()
-        raise
-    finally:
-        index.close()
-    return count, digest.hexdigest()[:16]
-
-
-def _terms(passage: Passage) -> str:
-    """The terms of a passage, those of the title repeated by its weight, joined by spaces.
-
-    Weighing a field by repeating it before BM25 saturates is the simple extension to several
-    fields (Robertson, Zaragoza and Taylor 2004); a field each would count a word found in two of
-    them twice. Small talk is stored and never searched.
-    """
-    if passage.kind == "smalltalk":
-        return ""
-    rest = "\n".join((*passage.similar, passage.text))
-    return " ".join(terms(passage.title) * TITLE + terms(rest))
-
-
-def _load(stored: str) -> Passage:
-    fields = json.loads(stored)
-    return Passage(**{**fields, "similar": tuple(fields["similar"])})
-
-
-def _generations(directory: Path) -> list[Path]:
-    """Complete indexes, oldest first."""
-    return sorted(directory.glob(f"{_GENERATION}*"), key=_number)
-
-
-def _number(generation: Path) -> int:
-    return int(generation.name.removeprefix(_GENERATION))
-
-
-def _swap(folder: Path, directory: Path) -> None:
-    """Give a complete build the next number. Renaming onto a folder with files fails: try again."""
-    while True:
-        found = _generations(directory)
-        number = _number(found[-1]) + 1 if found else 1
-        try:
-            os.rename(folder, directory / f"{_GENERATION}{number:06d}")
-            return
-        except OSError:
-            if _generations(directory) == found:
-                raise
-
-
-def _tidy(directory: Path) -> None:
-    """Remove all but the two newest indexes, and what killed builds have left."""
-    for old in _generations(directory)[:-2]:
-        shutil.rmtree(old, ignore_errors=True)
-    for left in directory.glob(f"{_BUILDING}*"):
-        if left.stat().st_mtime < time.time() - UNFINISHED_S:
-            shutil.rmtree(left, ignore_errors=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from servers import ROOT, Server
 
+from pocketqa.store import SCHEMA
+
 
 def pocketqa(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
@@ -75,7 +77,7 @@ def test_an_index_of_an_older_version(tmp_path: Path) -> None:
     env = {"POCKETQA_INDEX": str(tmp_path / "index")}
     pocketqa("index", str(file), **env)
     (meta,) = (tmp_path / "index").glob("*/meta.json")
-    meta.write_text(meta.read_text().replace('"schema": 1', '"schema": 0'))
+    meta.write_text(meta.read_text().replace(f'"schema": {SCHEMA}', '"schema": 1'))
     done = pocketqa("search", "食堂", **env)
     assert done.returncode == 1 and "pocketqa index FILE" in done.stderr
 

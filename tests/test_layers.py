@@ -19,7 +19,9 @@ RANK = {
     **dict.fromkeys(
         ["passages", "documents", "analysis", "dialogue", "catalogue", "cache", "conversion"], 2
     ),
-    **dict.fromkeys(["retriever", "scoring", "engine", "sources"], 3),
+    **dict.fromkeys(
+        ["retriever", "scoring", "segments", "store", "generations", "engine", "sources"], 3
+    ),
     **dict.fromkeys(["prompt", "models", "indexing"], 4),
     "answering": 5,
     **dict.fromkeys(["running", "client"], 6),
@@ -30,7 +32,7 @@ RANK = {
     "__main__": 11,
 }
 HOMES = {
-    "whoosh": {"retriever"},
+    "whoosh": {"segments", "store"},
     "torch": {"engine"},
     "transformers": {"engine"},
     "gguf": {"engine"},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +10,9 @@ import pytest
 
 from pocketqa import retriever
 from pocketqa.errors import KnowledgeError
+from pocketqa.indexing import build_index as build
 from pocketqa.passages import Passage, read
-from pocketqa.retriever import Retriever, build, describe
+from pocketqa.retriever import Retriever
 
 KNOWLEDGE = Path(__file__).parent.parent / "knowledge"
 
@@ -157,72 +156,6 @@ def test_a_passage_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     found = opened(tmp_path)
     assert found.retrieve("身份证") == [] and found.related("身份证", []) == []
-    found.close()
-
-
-def test_describe(tmp_path: Path) -> None:
-    assert describe(tmp_path / "none") is None
-    build([passage("甲")], tmp_path, origin={"demo": "1"})
-    about = describe(tmp_path)
-    assert about and (about["count"], about["origin"]) == (1, {"demo": "1"})
-    build([passage("乙")], tmp_path)
-    assert describe(tmp_path)["fingerprint"] != about["fingerprint"]  # type: ignore[index]
-
-
-def test_an_open_index_reads_on_while_others_are_built(tmp_path: Path) -> None:
-    old = opened(tmp_path, passage("甲方案"))
-    for number in range(4):
-        build([passage(f"乙方案{number}")], tmp_path)
-    assert old.retrieve("甲方案")[0].passage.title == "甲方案"
-    new = Retriever.open(tmp_path)
-    assert new.retrieve("乙方案")[0].passage.title == "乙方案3"
-    assert len(list(tmp_path.iterdir())) == 2
-    old.close()
-    new.close()
-
-
-def test_a_failed_build_leaves_the_index(tmp_path: Path) -> None:
-    def broken() -> Iterator[Passage]:
-        yield passage("乙")
-        raise RuntimeError
-
-    build([passage("甲")], tmp_path)
-    with pytest.raises(RuntimeError):
-        build(broken(), tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["gen-000001"]
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from pocketqa.passages import Passage
-from pocketqa.retriever import build
-def passages():
-    yield Passage("1", "乙", "丙")
-    os.kill(os.getpid(), signal.SIGKILL)
-build(passages(), Path(sys.argv[1]))
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_a_killed_build_leaves_the_index(tmp_path: Path) -> None:
-    build([passage("甲")], tmp_path)
-    root = Path(retriever.__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=root, timeout=60)
-    assert done.returncode == -9
-    found = Retriever.open(tmp_path)
-    assert found.retrieve("甲")[0].passage.title == "甲"
-    found.close()
-
-
-def test_builds_at_the_same_time_both_end_whole(tmp_path: Path) -> None:
-    builds = [threading.Thread(target=build, args=([passage(t)], tmp_path)) for t in "甲乙丙"]
-    for thread in builds:
-        thread.start()
-    for thread in builds:
-        thread.join()
-    found = Retriever.open(tmp_path)
-    assert len(found.retrieve("甲乙丙")) == 1
     found.close()
 
 
