@@ -14,51 +14,20 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from whoosh.codec.whoosh3 import W3Codec
-from whoosh.fields import ID, STORED, FieldType, Schema
+from whoosh.fields import ID, STORED, Schema
 from whoosh.filedb.filestore import FileStorage
-from whoosh.formats import Existence
 from whoosh.index import FileIndex
 
 from .analysis import terms
+from .codec import Codec, Pool, TermCounts
 from .passages import Passage
 from .segments import FIELDS, NAME, Index
 
 SCHEMA = 2  # raise it with every change of the fields or of `analysis`
-MEMORY_MB = 512  # of postings that Whoosh sorts at once; more goes through the disk
-
-
-class TermCounts(FieldType):
-    """A field whose value is {term: count}; the count is the posting's weight.
-
-    A field of text would be tokenised by Whoosh, which costs more than all the rest.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Existence(), None)
-
-    def index(self, value: dict[str, int], **_: Any) -> Iterator[tuple[bytes, int, float, bytes]]:
-        """Whoosh's postings of one document."""
-        for term, count in value.items():
-            yield term.encode(), count, float(count), b""
-
-
-class LongBlocks(W3Codec):
-    """Whoosh's file format with one block a term, not compressed, and without field lengths.
-
-    Blocks let a search skip; here postings are only ever read whole. Field lengths that no field
-    has would still be looked for at every posting, in the file system.
-    """
-
-    length_stats = False
-
-    def __init__(self) -> None:
-        super().__init__(blocklimit=1 << 20, compression=0)
 
 
 @dataclass(frozen=True)
@@ -160,7 +129,8 @@ class _Writer:
     def __init__(self, folder: Path) -> None:
         index = FileIndex(FileStorage(str(folder)), indexname=NAME)
         self._searcher = index.searcher()
-        self._writer = index.writer(limitmb=MEMORY_MB, codec=LongBlocks())
+        self._writer = index.writer(codec=Codec())
+        self._writer.pool = Pool()
         self._added = self._replaced = self._removed = self._digest = 0
 
     def __enter__(self) -> _Writer:

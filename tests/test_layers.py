@@ -20,7 +20,8 @@ RANK = {
         ["passages", "documents", "analysis", "dialogue", "catalogue", "cache", "conversion"], 2
     ),
     **dict.fromkeys(
-        ["retriever", "scoring", "segments", "store", "generations", "engine", "sources"], 3
+        ["retriever", "scoring", "segments", "codec", "store", "generations", "engine", "sources"],
+        3,
     ),
     **dict.fromkeys(["prompt", "models", "indexing"], 4),
     "answering": 5,
@@ -32,7 +33,7 @@ RANK = {
     "__main__": 11,
 }
 HOMES = {
-    "whoosh": {"segments", "store"},
+    "whoosh": {"codec", "segments", "store"},
     "torch": {"engine"},
     "transformers": {"engine"},
     "gguf": {"engine"},

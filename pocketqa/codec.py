@@ -1,0 +1,110 @@
+"""How Whoosh keeps our postings: a field of counted terms, and a writer that takes whole terms.
+
+The files are in Whoosh's own format. What differs is how they are made: Whoosh keeps a tuple for
+every posting, sorts them all, through the disk where they are many, and looks at each again when
+it writes. Here each term's documents are gathered in an array, and only the terms are sorted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from whoosh.codec.whoosh3 import W3Codec, W3FieldWriter, W3PostingsWriter
+from whoosh.fields import FieldType
+from whoosh.formats import Existence
+
+Term = tuple[str, bytes, "array[int]", "array[float]"]
+"""A field, a term of it, its documents in rising order, and its counts in them."""
+
+
+class TermCounts(FieldType):
+    """A field whose value is {term: count}; the count is the posting's weight.
+
+    A field of text would be tokenised by Whoosh, which costs more than all the rest.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Existence(), None)
+
+    def index(self, value: dict[str, int], **_: Any) -> Iterator[tuple[bytes, int, int, bytes]]:
+        """Whoosh's postings of one document."""
+        for term, count in value.items():
+            yield term.encode(), count, count, b""
+
+
+class Pool:
+    """Postings in memory until they are written, 8 bytes each; in place of Whoosh's pool.
+
+    Documents come in rising order, those of merged segments after the new ones.
+    """
+
+    def __init__(self) -> None:
+        self._fields: dict[str, dict[bytes, array[int]]] = defaultdict(dict)
+
+    def add(self, posting: tuple[str, bytes, int, float, bytes]) -> None:
+        """Add (field, term, document, count, nothing)."""
+        field, term, doc, count, _ = posting
+        terms = self._fields[field]
+        pairs = terms.get(term)
+        if pairs is None:
+            pairs = terms[term] = array("I")
+        pairs.append(doc)
+        pairs.append(int(count))
+
+    def iter_postings(self) -> Iterator[Term]:
+        """All terms of all fields in order; each is forgotten when it is handed out."""
+        for field in sorted(self._fields):
+            terms = self._fields.pop(field)
+            for term in sorted(terms):
+                pairs = terms.pop(term)
+                yield field, term, pairs[::2], array("f", pairs[1::2])
+
+    def cleanup(self) -> None:
+        """Forget what has not been written."""
+        self._fields.clear()
+
+
+class Codec(W3Codec):
+    """Whoosh's file format with one block a term, not compressed, and without field lengths.
+
+    Blocks let a search skip; here postings are only ever read whole. Field lengths that no field
+    has would still be looked for at every posting, in the file system.
+    """
+
+    length_stats = False
+
+    def __init__(self) -> None:
+        super().__init__(blocklimit=1 << 31, compression=0)
+
+    def field_writer(self, storage: Any, segment: Any) -> _FieldWriter:
+        """Writes all postings of a segment."""
+        return _FieldWriter(self, storage, segment)
+
+    def postings_writer(self, dbfile: Any, byteids: bool = False) -> _PostingsWriter:
+        """Writes the postings of one field."""
+        return _PostingsWriter(dbfile, self._blocklimit, byteids, self._compression)
+
+
+class _FieldWriter(W3FieldWriter):
+    def add_postings(self, schema: Any, lengths: object, items: Iterable[Term]) -> None:
+        last = None
+        for field, term, docs, counts in items:
+            if field != last:
+                if last is not None:
+                    self.finish_field()
+                self.start_field(field, schema[field])
+                last = field
+            self.start_term(term)
+            self._postwriter.add_all(docs, counts)
+            self.finish_term()
+        if last is not None:
+            self.finish_field()
+
+
+class _PostingsWriter(W3PostingsWriter):
+    def add_all(self, docs: array[int], counts: array[float]) -> None:
+        """Make the block that is being gathered of all of a term's postings."""
+        self._ids, self._weights, self._maxweight = docs, counts, max(counts)
