@@ -16,6 +16,7 @@ from .config import Config
 from .dialogue import Ownership, Store
 from .engine import Engine, Model
 from .events import Events
+from .live import Live
 from .passages import Hit, Passage
 from .running import Running
 from .threads import Worker
@@ -51,11 +52,12 @@ def create_app(
 
     Args:
         config: default: read from the environment.
-        retriever: default: the configured index, built from the demo knowledge if there is none.
+        retriever: default: the configured index, which is followed as it changes; built from the demo
+            knowledge if there is none.
         engine: default: the configured model, loaded in the background.
     """
     config = config or configuration.load()
-    knowledge: Retrieval = retriever or indexing.open_index(config)
+    knowledge: Retrieval = retriever or follow_index(config)
     model: LanguageModel = engine or start_engine(config)
 
     app = Flask(
@@ -74,9 +76,17 @@ def create_app(
     services = Services(config, OffHub(knowledge), model, Store(config.dialogues))
     ownership = Ownership(config.secret_key or secrets.token_hex(32))
     Events(socketio, services, ownership, Running(config.answers_per_connection))
-    app.register_blueprint(views.blueprint(lambda: readiness(model)))
+    app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
     app.extensions["engine"] = model
     return app
+
+
+def follow_index(config: Config) -> Live:
+    """The configured index, now and as it changes; built from the demo knowledge if need be."""
+    indexing.prepare_demo(config)
+    live = Live(config.index_dir)
+    live.watch()
+    return live
 
 
 def start_engine(config: Config) -> Engine:
@@ -102,10 +112,12 @@ def start_engine(config: Config) -> Engine:
     return Engine(load, config.queue_size)
 
 
-def readiness(engine: LanguageModel) -> dict[str, Any]:
-    """The state that `/ready` reports. The index is open, or there would be no application."""
+def readiness(engine: LanguageModel, knowledge: Retrieval) -> dict[str, Any]:
+    """The state that `/ready` reports: of the model, and of the index."""
     state = getattr(engine, "state", "ready")
-    return {"ready": state == "ready", "model": state, "index": "open"}
+    index = knowledge.state() if isinstance(knowledge, Live) else {"index": "open"}
+    ready = state == "ready" and index["index"] == "open"
+    return {"ready": ready, "model": state, **index}
 
 
 def _origins(config: Config) -> Any:

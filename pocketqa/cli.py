@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from . import __version__
+from .cli_kb import kb, wait_option
 from .errors import PocketQAError
 
 
@@ -30,6 +32,9 @@ def main() -> None:
 
     Every setting is an environment variable, POCKETQA_<NAME>: see `pocketqa config`.
     """
+
+
+main.add_command(kb)
 
 
 @main.command()
@@ -63,16 +68,29 @@ def show_config() -> None:
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="folder; default: POCKETQA_INDEX")
-def index(paths: tuple[Path, ...], out: Path | None) -> None:
+@wait_option
+def index(paths: tuple[Path, ...], out: Path | None, wait: bool) -> None:
     """Build the index from files and folders. Exits with 1 if a row could not be read."""
+    from tqdm import tqdm
+
     from . import indexing
     from .config import load
 
     directory = out or load().index_dir
-    count, faults = indexing.build(paths, directory)
+    began = time.monotonic()
+    with tqdm(desc="索引 index", unit="条", disable=None, leave=False, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        about, faults = indexing.build(paths, directory, wait=wait, progress=progress)
     for fault in faults:
         click.echo(str(fault), err=True)
-    click.echo(f"{count} 条已建索引,{len(faults)} 条有误 / indexed, with faults: {directory}")
+    click.echo(
+        f"{about.count} 条已建索引，{len(faults)} 条有误，用时 {time.monotonic() - began:.1f} 秒"
+        f" / indexed, with faults, seconds: {directory}"
+    )
     sys.exit(1 if faults else 0)
 
 

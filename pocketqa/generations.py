@@ -60,12 +60,6 @@ class Generation:
     folder: Path
     about: About
 
-    @property
-    def key(self) -> tuple[str, int, int]:
-        """What tells it from every other, even one that took its name after it was removed."""
-        stat = (self.folder / _META).stat()
-        return self.folder.name, stat.st_ino, stat.st_mtime_ns
-
     def require(self, schema: int) -> Generation:
         """This generation, if its form is `schema`.
 
@@ -91,6 +85,18 @@ def describe(directory: Path) -> About | None:
     """What the index in `directory` is; None where there is none."""
     generation = newest(directory)
     return generation.about if generation else None
+
+
+def signature(directory: Path) -> frozenset[tuple[str, int, int]]:
+    """Changes when a generation comes, goes, or takes a name that was used; costs microseconds."""
+    found = set()
+    for folder in _folders(directory):
+        try:
+            stat = (folder / _META).stat()
+            found.add((folder.name, stat.st_ino, stat.st_mtime_ns))
+        except OSError:  # it is being removed, or damaged
+            found.add((folder.name, 0, 0))
+    return frozenset(found)
 
 
 def open_newest(directory: Path, opened: Callable[[Generation], T]) -> T:
@@ -155,12 +161,16 @@ def lock(directory: Path, *, wait: bool = False) -> Iterator[None]:
     Raises:
         KnowledgeError: `index_locked`, unless `wait`, where another holds it.
     """
-    held = FileLock(directory / _LOCK, timeout=-1 if wait else 0)
+    held = FileLock(directory / _LOCK)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        held.acquire()
+        held.acquire(timeout=0)
     except Timeout:
-        raise _locked(directory) from None
+        fault = _locked(directory)
+        if not wait:
+            raise fault from None
+        log.warning("%s / %s", fault.zh, fault.en)
+        held.acquire()
     except OSError as error:
         raise _unwritable(directory, error) from error
     try:

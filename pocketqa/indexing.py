@@ -1,13 +1,13 @@
-"""The index that is answered from, and the demo knowledge that it is built from at first."""
+"""The index that is answered from: built from files, changed in place, or of the demo knowledge."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from . import generations, passages, store
+from . import generations, passages, segments, store
 from .config import Config, data_folder
 from .errors import KnowledgeError
 from .generations import About, Generation
@@ -17,6 +17,9 @@ from .store import Change
 
 MAX_SHOWN = 10
 """Faults listed in the error about a knowledge base of nothing but faults."""
+
+Progress = Callable[[int, int], object]
+"""Called with how many passages are done, and of how many."""
 
 log = logging.getLogger(__name__)
 
@@ -29,23 +32,52 @@ def open_index(config: Config) -> Retriever:
 
 def prepare_demo(config: Config) -> None:
     """Build the demo index if there is no index, or one of another demo."""
-    about = generations.describe(config.index_dir)
-    if about and "demo" not in about.origin:
-        return
     demo = data_folder("knowledge")
     origin = {"demo": _fingerprint(demo)}
-    if about and about.origin == origin:
+
+    def is_wanted() -> bool:
+        about = generations.describe(config.index_dir)
+        return about is None or "demo" in about.origin and about.origin != origin
+
+    if not is_wanted():
         return
-    log.info("building the demo index in %s", config.index_dir)
-    build([demo], config.index_dir, origin=origin)
+    # Two servers that start together build it once.
+    with generations.lock(config.index_dir, wait=True):
+        if is_wanted():
+            log.info("building the demo index in %s", config.index_dir)
+            _rebuild(config.index_dir, read_paths([demo])[0], origin)
 
 
 def build(
-    paths: Sequence[Path], directory: Path, *, origin: dict[str, str] | None = None
-) -> tuple[int, list[Fault]]:
+    paths: Sequence[Path],
+    directory: Path,
+    *,
+    wait: bool = False,
+    progress: Progress | None = None,
+) -> tuple[About, list[Fault]]:
     """Read `paths` and build the index in `directory`; the old one stays until the new is whole.
 
-    Returns the number of passages and the rows that could not be read.
+    Returns what the index is and the rows that could not be read.
+
+    Raises:
+        KnowledgeError: `no_such_path`; `bad_knowledge` when nothing could be read;
+            `index_locked` and `index_unwritable`, see `generations.lock`.
+    """
+    with generations.lock(directory, wait=wait):
+        read, faults = read_paths(paths)
+        return _rebuild(directory, read, progress=progress), faults
+
+
+def build_index(
+    read: Iterable[Passage], directory: Path, *, origin: dict[str, str] | None = None
+) -> About:
+    """Build an index of passages in `directory`."""
+    with generations.lock(directory):
+        return _rebuild(directory, list(read), origin)
+
+
+def read_paths(paths: Sequence[Path]) -> tuple[list[Passage], list[Fault]]:
+    """The passages and faults of files and folders.
 
     Raises:
         KnowledgeError: `no_such_path`; `bad_knowledge` when nothing could be read.
@@ -60,33 +92,28 @@ def build(
             f"没有读到任何条目，索引未改变{zh}",
             f"nothing could be read, the index is unchanged{en}",
         )
-    return build_index(read, directory, origin=origin).count, faults
+    return read, faults
 
 
-def build_index(
-    read: Iterable[Passage],
-    directory: Path,
-    *,
-    origin: dict[str, str] | None = None,
-    wait: bool = False,
-) -> About:
-    """Build a new index of passages in `directory`; see `generations.lock` for `wait`."""
+def read_all(directory: Path) -> list[Passage]:
+    """All passages of the index in `directory`, in their order.
 
-    def fill(folder: Path, _: Generation | None) -> About:
-        done = store.write(read, folder)
-        derive(folder)
-        return About(store.SCHEMA, done.added, f"{done.digest:016x}", origin or {})
-
-    with generations.lock(directory, wait=wait):
-        return generations.replace(directory, fill)
+    Raises:
+        KnowledgeError: `no_index`, `old_index`.
+    """
+    return generations.open_newest(
+        directory, lambda found: segments.load(found.require(store.SCHEMA).folder)
+    )
 
 
-def change_index(
-    directory: Path, put: Iterable[Passage], remove: Iterable[str] = (), *, wait: bool = False
-) -> Change:
-    """Change the index in `directory`: see `store.change`. Where there is none, make one of `put`.
+def change(directory: Path, put: Iterable[Passage], remove: Iterable[str] = ()) -> Change:
+    """Change the index in `directory`: see `store.change`. The caller holds its lock.
 
-    What somebody has changed is no longer the demo index, which a new version would replace.
+    Where there is none, one is made. What somebody has changed is no longer the demo index, which
+    a new version of the demo would replace.
+
+    Raises:
+        KnowledgeError: `old_index`, `index_unwritable`.
     """
     done = Change(0, 0, 0, 0)
 
@@ -101,16 +128,40 @@ def change_index(
             store.clone(before.folder, folder)
         done = store.change(folder, put, remove)
         derive(folder)
-        digest = (digest + done.digest) % (1 << 64)
-        return About(store.SCHEMA, count + done.added - done.removed, f"{digest:016x}")
+        return _about(count + done.added - done.removed, digest + done.digest)
 
-    with generations.lock(directory, wait=wait):
-        generations.replace(directory, fill)
+    generations.replace(directory, fill)
     return done
 
 
 def derive(folder: Path) -> None:
     """Make what is computed from an index and kept beside it, before anybody reads it."""
+
+
+def _rebuild(
+    directory: Path,
+    read: list[Passage],
+    origin: dict[str, str] | None = None,
+    progress: Progress | None = None,
+) -> About:
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress:
+            progress(done, len(read))
+
+    def fill(folder: Path, _: Generation | None) -> About:
+        written = store.write(read, folder, count)
+        derive(folder)
+        return _about(written.added, written.digest, origin)
+
+    return generations.replace(directory, fill)
+
+
+def _about(count: int, digest: int, origin: dict[str, str] | None = None) -> About:
+    return About(store.SCHEMA, count, f"{digest % (1 << 64):016x}", origin or {})
 
 
 def _fingerprint(folder: Path) -> str:

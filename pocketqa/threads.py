@@ -23,6 +23,9 @@ NativeQueue: Any = monkey.get_original("queue", "SimpleQueue")
 native_lock: Callable[[], Any] = monkey.get_original("_thread", "allocate_lock")
 """`threading.Lock` of real threads; hold it for microseconds only."""
 
+native_sleep: Callable[[float], None] = monkey.get_original("time", "sleep")
+"""`time.sleep` for a real thread."""
+
 _start_native: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from pocketqa import generations
 from pocketqa.errors import KnowledgeError
-from pocketqa.generations import About, Generation, describe, newest, open_newest
-from pocketqa.indexing import build_index, change_index
+from pocketqa.generations import About, Generation, describe, newest, open_newest, signature
+from pocketqa.indexing import build_index, change
 from pocketqa.passages import Passage
 from pocketqa.retriever import Retriever
 
@@ -31,7 +31,8 @@ def test_describe(tmp_path: Path) -> None:
 def test_a_change_is_a_generation_of_its_own(tmp_path: Path) -> None:
     built = build_index([passage("甲方案"), passage("乙方案")], tmp_path, origin={"demo": "1"})
     old = Retriever.open(tmp_path)
-    done = change_index(tmp_path, [passage("丙方案")], ["id-甲方案"])
+    with generations.lock(tmp_path):
+        done = change(tmp_path, [passage("丙方案")], ["id-甲方案"])
     assert (done.added, done.replaced, done.removed) == (1, 0, 1)
     about = describe(tmp_path)
     assert about and (about.count, about.origin) == (2, {}) and about.schema == built.schema
@@ -44,7 +45,8 @@ def test_a_change_is_a_generation_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_change_without_an_index_makes_one(tmp_path: Path) -> None:
-    change_index(tmp_path, [passage("甲")])
+    with generations.lock(tmp_path):
+        change(tmp_path, [passage("甲")])
     found = Retriever.open(tmp_path)
     assert found.retrieve("甲")[0].passage.title == "甲"
     found.close()
@@ -119,15 +121,17 @@ def test_a_reader_that_writers_overtake_gets_the_newest(tmp_path: Path) -> None:
     assert open_newest(tmp_path, opened) == "gen-000004"
 
 
-def test_a_name_that_is_used_again_is_another_generation(tmp_path: Path) -> None:
+def test_the_signature_tells_generations_apart(tmp_path: Path) -> None:
+    seen = {signature(tmp_path / "none"), signature(tmp_path)}
+    assert seen == {frozenset()}
     build_index([passage("甲")], tmp_path)
-    first = newest(tmp_path)
-    assert first
-    key = first.key
+    seen.add(signature(tmp_path))
     (tmp_path / "gen-000001").rename(tmp_path / "away")
-    build_index([passage("甲")], tmp_path)
-    second = newest(tmp_path)
-    assert second and second.folder == first.folder and second.key != key
+    build_index([passage("甲")], tmp_path)  # takes the name again
+    seen.add(signature(tmp_path))
+    (tmp_path / "gen-000001" / "meta.json").unlink()
+    seen.add(signature(tmp_path))
+    assert len(seen) == 4
 
 
 def test_a_second_writer_hears_who_is_first(tmp_path: Path) -> None:
