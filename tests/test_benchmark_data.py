@@ -17,9 +17,10 @@ ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 OFF_TOPIC = BENCHMARKS / "off_topic.jsonl"
 QUERIES = BENCHMARKS / "hall" / "queries.jsonl"
+UNANSWERABLE = BENCHMARKS / "hall" / "unanswerable.jsonl"
 QRELS = BENCHMARKS / "hall" / "qrels" / "test.tsv"
 
-SETS = {OFF_TOPIC: ("id", 520), QUERIES: ("_id", 330)}
+SETS = {OFF_TOPIC: ("id", 520), QUERIES: ("_id", 330), UNANSWERABLE: ("_id", 140)}
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
