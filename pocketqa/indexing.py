@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from . import generations, passages, segments, store
+from . import generations, matrix, passages, segments, store
 from .config import Config, data_folder
 from .errors import KnowledgeError
 from .generations import About, Generation
@@ -127,15 +127,11 @@ def change(directory: Path, put: Iterable[Passage], remove: Iterable[str] = ()) 
             count, digest = about.count, int(about.fingerprint, 16)
             store.clone(before.folder, folder)
         done = store.change(folder, put, remove)
-        derive(folder)
+        matrix.derive(folder)
         return _about(count + done.added - done.removed, digest + done.digest)
 
     generations.replace(directory, fill)
     return done
-
-
-def derive(folder: Path) -> None:
-    """Make what is computed from an index and kept beside it, before anybody reads it."""
 
 
 def _rebuild(
@@ -154,7 +150,7 @@ def _rebuild(
 
     def fill(folder: Path, _: Generation | None) -> About:
         written = store.write(read, folder, count)
-        derive(folder)
+        matrix.derive(folder)
         return _about(written.added, written.digest, origin)
 
     return generations.replace(directory, fill)

@@ -56,10 +56,16 @@ class Passage:
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage that was found, and how surely it answers the question, 0 to 1."""
+    """A passage that was found.
+
+    Attributes:
+        score: the probability that it answers the question, 0 to 1.
+        relevance: its place in the ranking as a number: 1 for the best, less for the others.
+    """
 
     passage: Passage
     score: float
+    relevance: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,124 @@
+"""From the text of a question to weighted search terms.
+
+A sum over characters and bigrams counts a long word several times: 运输合同 brings seven terms,
+改签 three. So the terms of each word share what its rarest one is worth (times `WORD`), and
+filler, which says how something is asked and not what, is worth half. Bigrams that lie across two
+words keep their own worth in a sentence, where segmentation may be wrong, and little in a list of
+keywords, where they mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from . import synonyms
+from .analysis import clean, is_character, terms, words
+
+WORD = 3.0  # a word of two characters brings three terms, so it keeps about its weight
+FILLER = 0.5
+ACROSS_KEYWORDS = 0.2
+SYNONYM = 0.3
+
+_FILLER = frozenset(
+    """
+    请问 问 问下 问一下 想问 想问一下 咨询 咨询一下 了解 了解一下 一下 告诉 帮 帮我 帮忙 麻烦
+    谢谢 你好 您好 您 你 我 我们 他 她 咱 咱们 俺 人家 自己 的 地 得 了 着 过 吗 呢 吧 啊 呀 哦
+    嘛 么 哈 啦 诶 是 有 无 在 和 与 及 或 或者 以及 把 被 给 让 叫 对 跟 就 则 才 都 也 还 又 再 很
+    太 那 这 那个 这个 那么 这么 其 该 等 之 所 而 于 为 以 因 从 到 由 且 并 并且 但 即 怎么 怎么办
+    怎么样 怎样 咋 咋样 咋办 咋整 咋弄 如何 什么 什么样 啥 何 何种 哪 哪里 哪儿 哪些 哪个 哪种 谁 几
+    多少 多久 多长 多大 时候 什么时候 啥时候 为什么 为啥 为何 有何 是否 是不是 能 能不能 能否 可以
+    可不可以 可否 会 会不会 要 要不要 需 需要 应 应该 应当 想 想要 行 行不行 有没有 没有 没 不 别
+    如果 要是 假如 的话 因为 所以 但是 现在 一般 到底 究竟 怎么回事 情况 事 事情 办 弄 搞 做 一个
+    个 种 项 条 些 时 后 前 中 上 下 进行 属于 构成 算 算不算 请
+    a an and are can do does for how i in is it my of on or please the to what when where which who
+    why you your
+    """.split()
+)
+_KEYWORDS = re.compile(r"[^\W_]\s+[^\W_]")
+_SENTENCE = re.compile(r"[?？!！。,，]")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a question that is not filler: its text, and its distinct terms."""
+
+    text: str
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as search sees it.
+
+    Attributes:
+        text: the cleaned text.
+        terms: of each term, how much of its rarity (idf) it counts.
+        words: its words, less filler.
+        own: its distinct terms, without those of synonyms.
+    """
+
+    text: str
+    terms: dict[str, float]
+    words: tuple[Word, ...]
+    own: frozenset[str]
+
+
+def parse(text: str, idf: Callable[[str], float]) -> Question:
+    """Weigh the terms of `text`; `idf` gives a term's rarity, the highest for an unknown one."""
+    text = clean(text)
+    found = list(words(text))
+    weights: dict[str, float] = defaultdict(float)
+    content = []
+    for word, _ in found:
+        own = tuple(dict.fromkeys(terms(word)))
+        filler = word in _FILLER
+        _add(weights, own, idf, FILLER if filler else 1.0)
+        if not filler:
+            content.append(Word(word, own))
+    across = ACROSS_KEYWORDS if _is_keywords(text) else 1.0
+    for term, count in Counter(terms(text)).items():
+        if term not in weights:
+            weights[term] = across * count
+    own_terms = frozenset(weights)
+    for other, share in _synonyms(text, found):
+        extra: dict[str, float] = defaultdict(float)
+        _add(extra, tuple(dict.fromkeys(terms(other))), idf, SYNONYM * share)
+        for term, weight in extra.items():
+            if term not in own_terms:
+                weights[term] = max(weights[term], weight)
+    return Question(text, dict(weights), tuple(content), own_terms)
+
+
+def content(text: str) -> frozenset[str]:
+    """The distinct terms of the words of `text` that are not filler; of all where there is none."""
+    found = [word for word, _ in words(text)]
+    kept = [word for word in found if word not in _FILLER] or found
+    return frozenset(term for word in kept for term in terms(word))
+
+
+def _add(
+    weights: dict[str, float], own: tuple[str, ...], idf: Callable[[str], float], share: float
+) -> None:
+    """Share what a word is worth among its terms."""
+    rarities = {term: idf(term) for term in own}
+    pairs = [rarity for term, rarity in rarities.items() if not is_character(term)]
+    total = sum(rarities.values())
+    if total:
+        worth = WORD * share * max(pairs or rarities.values()) / total
+        for term in own:
+            weights[term] += worth
+
+
+def _synonyms(text: str, found: list[tuple[str, int]]) -> Iterator[tuple[str, float]]:
+    bounds = {at for _, at in found} | {at + len(word) for word, at in found}
+    for word, others in synonyms.find(text, bounds, synonyms.default()):
+        for other in others:
+            yield other, FILLER if word in _FILLER else 1.0
+
+
+def _is_keywords(text: str) -> bool:
+    """Whether `text` is a list of keywords: parts with spaces between, and not a sentence."""
+    return bool(_KEYWORDS.search(text)) and not text.isascii() and not _SENTENCE.search(text)
