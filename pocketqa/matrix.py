@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,7 +34,8 @@ REDO = 4  # matrices are made anew when what came since is this many times what 
 KINDS: tuple[Kind, ...] = ("smalltalk", "document", "curated")
 
 _ARRAYS = (
-    "keys", "starts", "docs", "entries", "kinds", "questions", "question_starts", "question_terms"
+    "keys", "characters", "starts", "docs", "entries",
+    "kinds", "questions", "question_starts", "question_terms",
 )  # fmt: skip
 
 Fields = dict[str, Postings]
@@ -62,6 +62,8 @@ class Matrix:
 
     Attributes:
         keys: uint64 (T,), rising: `key` of each term.
+        characters: int8 (T,): 1 for a Chinese character, 0 for a pair, -1 for a Latin word, which
+            is compared with both.
         starts: int64 (T + 1,): term `i` stands in `docs[starts[i]:starts[i + 1]]`.
         docs: int32 (P,), rising within a term.
         entries: float32 (P,), 0 to 1.
@@ -69,11 +71,12 @@ class Matrix:
         questions: int64 (N + 1,): document `d` answers questions `questions[d]:questions[d + 1]`,
             its title first; small talk has none.
         question_starts: int64 (Q + 1,): a question's terms are a slice of `question_terms`.
-        question_terms: int32, terms as places in `keys`; distinct characters and Latin words.
+        question_terms: int32, its distinct terms, as places in `keys`.
         pivots: what it was made with.
     """
 
     keys: np.ndarray
+    characters: np.ndarray
     starts: np.ndarray
     docs: np.ndarray
     entries: np.ndarray
@@ -157,6 +160,7 @@ def _arrays(segment: Segment, fields: Fields, pivots: Pivots) -> dict[str, np.nd
     np.cumsum(np.bincount(term, minlength=len(names)), out=starts[1:])
     return {
         "keys": keys[order],
+        "characters": np.array([_sort(names[i]) for i in order], np.int8),
         "starts": starts,
         "docs": doc.astype(np.int32),
         "entries": (x / (x + K1)).astype(np.float32),
@@ -181,7 +185,7 @@ def _questions(segment: Segment, place: dict[str, int]) -> dict[str, np.ndarray]
         asked = (passage.title, *passage.similar)
         questions[doc + 1] = len(asked)
         for question in asked:
-            found.extend(place[term] for term in question_terms(question))
+            found.extend(place[term] for term in dict.fromkeys(terms(question)))
             starts.append(len(found))
     return {
         "kinds": kinds,
@@ -191,9 +195,8 @@ def _questions(segment: Segment, place: dict[str, int]) -> dict[str, np.ndarray]
     }
 
 
-def question_terms(text: str) -> Iterator[str]:
-    """The distinct characters and Latin words of a question, by which two are compared."""
-    return (term for term in dict.fromkeys(terms(text)) if is_character(term) or term.isascii())
+def _sort(term: str) -> int:
+    return -1 if term.isascii() else int(is_character(term))
 
 
 def _folder(folder: Path, segment: Segment) -> Path:

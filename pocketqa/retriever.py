@@ -86,7 +86,7 @@ class Retriever:
         answers. Curated questions come first, titles of documents after them.
         """
         best = hits[0].passage if hits else None
-        chosen = Neighbours(self._ranker.idf, [text, *exclude], best)
+        chosen = Neighbours(self._ranker.matrices.idf, [text, *exclude], best)
         for passage in self._near(text, hits, best):
             if chosen.offer(passage) and len(chosen.curated) == k:
                 break
@@ -97,7 +97,7 @@ class Retriever:
         self._index.close()
 
     def _parse(self, text: str) -> Question:
-        return parse(text[:MAX_QUESTION], self._ranker.idf)
+        return parse(text[:MAX_QUESTION], self._ranker.matrices.idf)
 
     def _near(self, text: str, hits: Sequence[Hit], best: Passage | None) -> Iterator[Passage]:
         """What was found, what lies near the question, near the best hit's own, and a choice."""
@@ -111,19 +111,19 @@ class Retriever:
     def _openers(self) -> Iterator[Passage]:
         """The first curated passage of each category: an offer for a question like no other."""
         seen: set[str] = set()
-        for row in self._ranker.rows_of("curated"):
+        for row in self._ranker.matrices.rows_of("curated"):
             passage = self._passage(int(row))
             if not passage.category or passage.category not in seen:
                 seen.add(passage.category)
                 yield passage
 
     def _read(self, row: int) -> Passage:
-        segment, doc = self._ranker.place(row)
+        segment, doc = self._ranker.matrices.place(row)
         return self._index.segments[segment].passage(doc)
 
     def _read_smalltalk(self) -> dict[str, Passage]:
         found: dict[str, Passage] = {}
-        for row in self._ranker.rows_of("smalltalk"):
+        for row in self._ranker.matrices.rows_of("smalltalk"):
             passage = self._read(int(row))
             for question in (passage.title, *passage.similar):
                 found.setdefault(without_particles(question), passage)
