@@ -17,17 +17,7 @@ RANK = {
     **dict.fromkeys(["__init__", "errors"], 0),
     **dict.fromkeys(["config", "protocol", "packets", "threads", "deployment"], 1),
     **dict.fromkeys(
-        [
-            "passages",
-            "documents",
-            "analysis",
-            "dialogue",
-            "followup",
-            "catalogue",
-            "cache",
-            "conversion",
-        ],
-        2,
+        ["passages", "documents", "analysis", "dialogue", "catalogue", "cache", "conversion"], 2
     ),
     **dict.fromkeys(
         ["retriever", "scoring", "segments", "codec", "store", "generations", "engine", "sources"],
