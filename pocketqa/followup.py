@@ -106,7 +106,7 @@ def _may_lean(asked: Reading) -> bool:
 
 def _join(asked: Reading, topic: Topic) -> str:
     """The question's own words first, then the matter in the place of its pronouns."""
-    own = _POINTER.sub("", asked.rest).strip()
+    own = _POINTER.sub("", asked.rest).strip(" 呢")
     if not (asked.aspect or asked.circumstances or asked.matter):
         return f"{own} {topic.query}".strip()
     return " ".join([own, *(part for part in topic.parts if part not in own)])
