@@ -103,7 +103,7 @@ def measure(
     dialogues: Iterable[Dialogue], split: str, how: Rewriting, retriever: Retriever
 ) -> dict[str, Figures]:
     """Figures of each kind, of all `follow-ups` and of all `new topics`."""
-    ranks: dict[str, list[int]] = {}
+    ranks: dict[str, list[int]] = {"follow-ups": [], "new topics": []}
     for dialogue in dialogues:
         if dialogue.split == split:
             found = rank(retriever, how(dialogue), dialogue.relevant)

@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import followups
 
 from pocketqa import passages
+from pocketqa.config import Config
 from pocketqa.dialogue import Turn
 from pocketqa.followup import MAX_EXCHANGES, standalone
 from pocketqa.reading import read
@@ -169,6 +170,29 @@ def test_retrieval_is_asked_a_bounded_number_of_times() -> None:
 @pytest.mark.parametrize("piece", ["的", "没有", "什么", "ab ", "，", "身份证"])
 def test_a_long_question_takes_no_long_time(piece: str) -> None:
     assert standalone(piece * 1000, asked(piece * 1000)) is not None
+
+
+OFF_TOPIC = (
+    "今天天气怎么样", "那今天天气怎么样", "讲个笑话", "1+1等于几", "推荐一部电影", "帮我写首诗",
+    "怎么做红烧肉", "世界杯谁赢了", "python怎么排序", "明天会下雨吗", "它会说英语吗",
+    "附近有什么好吃的",
+)  # fmt: skip
+
+
+def test_what_is_off_the_topic_is_not_answered_from_it(demo_index: Path) -> None:
+    retriever = Retriever.open(demo_index)
+
+    def surety(text: str) -> float:
+        return next((hit.score for hit in retriever.retrieve(text, 1)), 0.0)
+
+    queries = [
+        standalone(question, asked(topic), surety)
+        for topic in (LOST, "公积金怎么提取", "离婚要等多久")
+        for question in OFF_TOPIC
+    ]
+    answered = [query for query in queries if surety(query) >= Config().min_score]
+    retriever.close()
+    assert len(answered) <= 1, answered
 
 
 DIALOGUES = followups.load()
