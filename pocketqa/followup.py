@@ -23,16 +23,14 @@ from .reading import Reading, read
 Surety = Callable[[str], float]
 """How surely a query finds what answers it, 0 to 1."""
 
-SURE = 0.6
+SURE = 0.4
 """A question that names a matter is joined to the one before only where that is as sure."""
 SHORT = 8
 """Characters up to which a question that names a matter may still lean on the one before."""
 LEAN = 0.2
 """What it may lose in surety by that, where it begins with 那 or a pronoun."""
-GAIN = 0.1
-"""In a contrast, words are exchanged rather than added where that is so much surer."""
-ALIKE = 0.2
-"""What is added to the surety of an exchange of words that share a character, as 国内 and 国外."""
+ALIKE = 0.1
+"""What an exchange in a contrast may lose, where the words share a character: 国内 and 国外."""
 MAX_EXCHANGES = 6
 """Words that are tried for an exchange, a retrieval each."""
 MAX_PARTS = 8
@@ -124,7 +122,7 @@ def _contrast(topic: Topic, contrast: re.Match[str], surety: Surety | None) -> T
     """The last question with the other in the place of a word (驾驶证呢), or added (外地人呢)."""
     other = contrast["exchanged"] or contrast["other"]
     best = Topic(topic.parts, f"{other} {topic.query}")
-    best_sure = surety(best.query) + GAIN if surety else 0.0
+    best_sure = surety(best.query) if surety else 0.0
     if contrast["exchanged"]:
         best_sure = -1.0
     for word in _exchangeable(topic.query)[:MAX_EXCHANGES]:
@@ -145,5 +143,5 @@ def _exchangeable(query: str) -> list[str]:
     """The parts of the matter in `query`, and the words of two and more characters in them."""
     asked = read(query)
     parts = [*asked.matter, *asked.circumstances]
-    inner = [word for part in parts for word, *_ in words(part)]
+    inner = [word for part in parts for word, _ in words(part)]
     return [each for each in dict.fromkeys([*inner, *parts]) if len(each) > 1]

@@ -103,7 +103,7 @@ def read(question: str) -> Reading:
     matter: list[str] = []
     circumstances: list[str] = []
     last, last_end, last_single = matter, -1, False
-    for word, begin, end, _ in words(rest):
+    for word, begin in words(rest):
         if _is_filler(word):
             continue
         kind = circumstances if _is_circumstance(word) else matter
@@ -117,7 +117,7 @@ def read(question: str) -> Reading:
             last = matter
         else:
             last[-1] += word
-        last_end, last_single = end, single
+        last_end, last_single = begin + len(word), single
     aspect = bool(_ASKS_ASPECT.search(rest))
     return Reading(rest, tuple(matter), tuple(circumstances), aspect, text.removesuffix(rest))
 

@@ -123,7 +123,7 @@ def test_a_new_matter_is_left_alone_and_its_opener_dropped(question: str, query:
 
 @pytest.mark.parametrize(
     ("joined", "alone", "leans"),
-    [(0.9, 0.5, True), (0.7, 0.95, False), (0.55, 0.1, False)],
+    [(0.9, 0.5, True), (0.7, 0.95, False), (0.3, 0.1, False)],
 )
 def test_a_short_question_leans_on_the_matter_before_where_retrieval_is_surer_of_it(
     joined: float, alone: float, leans: bool
