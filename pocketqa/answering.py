@@ -9,9 +9,10 @@ from typing import Protocol
 from . import prompt
 from .analysis import normalise
 from .config import Config
-from .dialogue import Key, Store, Turn, standalone
+from .dialogue import Key, Store, Turn
 from .engine import Generation, Message, Options
 from .errors import RequestError
+from .followup import standalone
 from .passages import Hit, Passage
 from .protocol import FinishReason, Piece, Received, Request, Source
 
@@ -133,7 +134,7 @@ def _answer(
         yield from _whole(small.text, Received(history=past))
         return
 
-    query = standalone(question, history)
+    query = standalone(question, history, lambda text: _surety(retriever.retrieve(text, 1)))
     hits = retriever.retrieve(query, CANDIDATES)
     asked = [turn.question for turn in history]
     alter = tuple(retriever.related(query, hits, 3, exclude=[question, *asked]))
@@ -158,6 +159,10 @@ def _answer(
     messages = prompt.build(question, history, material)
     received = _evidence(used, material, BY_MODEL, alter, past)
     yield from _generate(question, messages, received, services, cancellation)
+
+
+def _surety(hits: list[Hit]) -> float:
+    return hits[0].score if hits else 0.0
 
 
 def _evidence(

@@ -1,10 +1,8 @@
-"""Dialogues: the turns that were, whose they are, and what a follow-up refers to."""
+"""Dialogues: the turns that were, and whose they are."""
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -86,37 +84,3 @@ class Ownership:
     def token(self, key: Key) -> str:
         """The token that lets another connection continue the dialogue."""
         return str(self._serializer.dumps([key.owner, key.dialogue]))
-
-
-# A question that begins by joining on to the last one, points back, or names no matter of its own.
-_JOINS = re.compile(
-    r"^(那|那么|然后|还有|另外|再|又|它|他|她|这个?|那个|上面|刚才|and |then |what about )"
-)
-_POINTS = re.compile(r"(它|他们?|她们?|这个|那个|这种|那种|上述|前面|刚才|其中)")
-_BARE = re.compile(
-    r"^(需要|要|得|用|能|可以|在|去|到|怎么|如何|多久|多少|几天|什么|哪里|哪儿|谁|为什么|有什么|"
-    r"本人|费用|材料|时间|地点|流程|条件|收费|免费|how|where|when|why|who)"
-)
-SHORT_FOLLOW_UP = 12
-"""Characters up to which a question may be a fragment that only its predecessor explains."""
-
-
-def standalone(
-    question: str, history: tuple[Turn, ...], is_clear: Callable[[str], bool] = lambda _: False
-) -> str:
-    """The query to search with: a follow-up is joined to the question it refers to.
-
-    `is_clear` says whether the question finds its passage by itself; then it is left alone, unless
-    it points back.
-    """
-    if not history:
-        return question
-    fragment = len(question) <= SHORT_FOLLOW_UP and bool(
-        _BARE.match(question) or _POINTS.search(question)
-    )
-    if not (_JOINS.match(question) or fragment) or is_clear(question):
-        return question
-    for turn in reversed(history):
-        if len(turn.question) > 4 and not _JOINS.match(turn.question):
-            return f"{turn.question} {question}"
-    return question

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa.dialogue import MAX_KEPT_TURNS, Key, Ownership, Store, Turn, standalone
+from pocketqa.dialogue import MAX_KEPT_TURNS, Key, Ownership, Store, Turn
 from pocketqa.errors import RequestError
 from pocketqa.protocol import parse
-
-LOST = (Turn("身份证丢失了怎么补办?", "到派出所申请补领。"),)
 
 
 def test_history_is_bounded_and_in_order() -> None:
@@ -65,22 +63,3 @@ def test_a_token_is_for_its_own_dialogue_only() -> None:
     token = ownership.token(Key("own:a", "d1"))
     with pytest.raises(RequestError):
         ownership.key(parse("CHAT_CS", {"text": "b", "dialogue": "d2", "token": token}, "s"))
-
-
-@pytest.mark.parametrize(
-    "question",
-    ["那要多少钱?", "需要本人去吗?", "在哪里办?", "多久能拿到?", "它有效期多长?", "那老人呢?"],
-)
-def test_a_follow_up_is_searched_with_what_it_refers_to(question: str) -> None:
-    assert standalone(question, LOST) == f"身份证丢失了怎么补办? {question}"
-
-
-@pytest.mark.parametrize(
-    "question", ["公积金可以提取吗?", "驾驶证到期了怎么换?", "结婚登记需要什么材料?"]
-)
-def test_a_new_topic_is_left_alone(question: str) -> None:
-    assert standalone(question, LOST) == question
-
-
-def test_without_history_nothing_is_added() -> None:
-    assert standalone("那要多少钱?", ()) == "那要多少钱?"

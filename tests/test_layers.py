@@ -23,6 +23,7 @@ RANK = {
         ["retriever", "scoring", "segments", "codec", "store", "generations", "engine", "sources"],
         3,
     ),
+    **dict.fromkeys(["reading", "followup"], 3),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 4),
     **dict.fromkeys(["answering", "editing"], 5),
     **dict.fromkeys(["running", "client"], 6),
