@@ -23,6 +23,8 @@ from .segments import Index
 CANDIDATES = 100
 
 LIKENESS = ("coverage", "reverse", "cosine", "pair_coverage", "pair_reverse", "pair_cosine")
+"""How much of the question is in a known one by rarity, how much of that is in the question, and
+the cosine; of their characters, then of their other terms."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,8 @@ class Weights:
     Attributes:
         characters, pairs: the share of what the question is worth that a passage's entries make
             up, in characters and in all other terms.
-        coverage, reverse, cosine: of the nearest known question: how much of the one question is
-            in the other by rarity, how much of the other in the one, and the cosine; of their
-            characters, and with `pair_` of their other terms. As far as titles tell passages apart.
+        coverage, reverse, cosine, pair_reverse: of `LIKENESS`, as far as titles tell passages
+            apart. The others of `LIKENESS` did not help.
         length: what the logarithm of the known question's length costs.
     """
 
@@ -43,9 +44,7 @@ class Weights:
     coverage: float
     reverse: float
     cosine: float
-    pair_coverage: float
     pair_reverse: float
-    pair_cosine: float
     length: float
 
 
@@ -99,8 +98,8 @@ class Ranker:
         """The best `k` passages."""
         weights = default_weights()
         found = self.candidates(question, max(CANDIDATES, k), weights)
-        likeness = found.likeness @ [getattr(weights, name) for name in LIKENESS]
-        value = found.telling * (likeness - weights.length * found.length)
+        likeness = found.likeness @ [getattr(weights, name, 0.0) for name in LIKENESS]
+        value = found.telling * likeness - weights.length * found.length
         # Of a passage's known questions the nearest counts: the last of its own in this order.
         order = np.lexsort((value, found.owners))
         nearest = order[np.flatnonzero(np.diff(found.owners[order], append=len(found.rows)))]
