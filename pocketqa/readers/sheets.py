@@ -26,6 +26,8 @@ MAX_XML = 1 << 30
 
 CHUNK = 1 << 20
 
+# Cells that are only coloured; there may be millions, and few programs write them otherwise.
+_EMPTY = re.compile(rb"<c [^<>]*>(?:(?<=/>)|</c>)")
 _STRINGS = re.compile(r"xl/sharedStrings\.xml$", re.IGNORECASE)
 
 
@@ -44,9 +46,7 @@ def slim(data: bytes) -> bytes:
         for name in filter(_STRINGS.search, names):
             blank = _blank_strings(_chunks(book, name))
         # A workbook may keep its sheets under any name, so every part in XML is looked at.
-        scans = {
-            name: Scan(blank).feed(_chunks(book, name)) for name in names if _is_xml(book, name)
-        }
+        scans = {name: _scan(book, name, blank) for name in names if _is_xml(book, name)}
         for name, scan in scans.items():
             if scan.kept > MAX_CELLS:
                 raise too_large(f"{name}: {scan.rows:,} × {scan.columns:,}")
@@ -71,6 +71,19 @@ def _chunks(book: zipfile.ZipFile, name: str) -> Iterator[bytes]:
             yield chunk
 
 
+def _without_empty(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    # A cell on the border of two chunks stays, which does no harm.
+    return (_EMPTY.sub(b"", chunk) for chunk in chunks)
+
+
+def _scan(book: zipfile.ZipFile, name: str, blank: set[str]) -> Scan:
+    scan = Scan(blank).feed(_without_empty(_chunks(book, name)))
+    if not scan.is_placed:
+        # A cell that does not say where it is stands after the one before, be it empty.
+        scan = Scan(blank, are_empty_there=True).feed(_chunks(book, name))
+    return scan
+
+
 def _is_xml(book: zipfile.ZipFile, name: str) -> bool:
     if name.lower().endswith(".vml"):  # old drawings, often not well-formed
         return False
@@ -82,10 +95,10 @@ def _copy(book: zipfile.ZipFile, scans: dict[str, Scan]) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
         for name in book.namelist():
-            content = book.read(name)
             if name in scans:
-                content = scans[name].without_cuts(content)
-            copy.writestr(name, content)
+                copy.writestr(name, scans[name].without_cuts(_chunks(book, name)))
+            else:
+                copy.writestr(name, book.read(name))
     return target.getvalue()
 
 
@@ -137,9 +150,12 @@ class Scan:
     Attributes:
         rows, columns: how far the cells that are worth keeping reach.
         area, kept: cells of the rectangle of all filled cells, and of those worth keeping.
+        is_placed: whether each cell says where it is.
     """
 
-    def __init__(self, blank: set[str]) -> None:
+    def __init__(self, blank: set[str], *, are_empty_there: bool = False) -> None:
+        self.is_placed = True
+        self._are_empty_there = are_empty_there
         self.rows = self.columns = self._all_rows = self._all_columns = 0
         self._blank, self._cuts = blank, list[tuple[int, int]]()
         self._row = self._column = 0
@@ -166,8 +182,9 @@ class Scan:
         self._parser.Parse(b"", True)
         return self
 
-    def without_cuts(self, content: bytes) -> bytes:
+    def without_cuts(self, chunks: Iterator[bytes]) -> bytes:
         """The XML without the cells that hold nothing visible or lie too far right."""
+        content = b"".join(chunks if self._are_empty_there else _without_empty(chunks))
         kept, at = [], 0
         for begin, end in self._cuts:
             kept.append(content[at:begin])
@@ -183,6 +200,8 @@ class Scan:
             self._column += 1
             if reference := attributes.get("r"):
                 self._row, self._column = _numbers(reference)
+            else:
+                self.is_placed = False
         elif tag == "row":
             self._row, self._column = int(attributes.get("r", self._row + 1)), 0
         self._in_value = tag in ("v", "t")
@@ -205,6 +224,8 @@ class Scan:
         value = self._value.strip()
         blank = not value or self._type == "s" and value in self._blank
         if blank or self._column > MAX_COLUMNS:
+            if self._cuts and self._cuts[-1][1] + len("</c>") == begin:
+                begin = self._cuts.pop()[0]  # millions of them side by side are one
             self._cuts.append((begin, self._parser.CurrentByteIndex))
         else:
             self.rows = max(self.rows, self._row)

@@ -106,7 +106,7 @@ def entries(rows: Iterable[Row | Fault], name: str) -> Iterator[Entry | Fault]:
     for row in _folded(filled, named.index("question")):
         yield from faults
         faults.clear()
-        if columns(row.cells) != named:
+        if row.cells != header.cells:
             yield from _entry(named, row, name)
     yield from faults
 
