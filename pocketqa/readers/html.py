@@ -13,6 +13,8 @@ from . import File, Part, prose
 from .tables import MAX_CELL, Row, row
 from .text import text
 
+BREAK = "\v"  # in the text of a file it would be white space, if it occurred
+
 MAX_SPAN = 256  # columns or rows of one cell
 
 _LEVELS = {f"h{level}": level for level in range(1, 7)}
@@ -20,7 +22,7 @@ _UNREAD = set(
     "script style noscript template nav footer aside form iframe svg button select head".split()
 )
 _INLINE = set(
-    "a abbr b bdi bdo big cite code em data del dfn font i ins kbd label mark q s samp small span"
+    "a abbr b bdi bdo big br cite code em data del dfn font i ins kbd label mark q s samp small span"
     " strike strong sub sup time tt u var wbr".split()
 )
 
@@ -52,17 +54,21 @@ def _blocks(root: HtmlElement) -> Iterator[Block | list[Row]]:
             count += 1
             yield Block(found, f"¶{count}", level)
         if block:
-            held, level = [], _LEVELS.get(tag, 0) if opens else 0
+            held = []
+        if tag in _LEVELS:
+            level = _LEVELS[tag] if opens else 0
         if opens and _is_unread(element):
             walker.skip_subtree()
         elif opens and tag == "table" and _is_data(element):
             tables += 1
+            for caption in element.iterchildren("caption"):
+                yield Block(_lines(list(_texts(caption))), f"¶{count}")
             yield _table(element, f"table{tables}")
             walker.skip_subtree()
         elif opens:
             held.append(element.text or "")
         if opens and tag == "br":
-            held.append("\n")
+            held.append(BREAK)
         if not opens:
             held.append(element.tail or "")
 
@@ -74,14 +80,9 @@ def _is_unread(element: HtmlElement) -> bool:
 
 
 def _lines(held: list[str]) -> str:
-    """Text as a browser shows it: white space is one space, and `<br>` a new line."""
-    # A line break of the source is a space; only <br> has put a "\n" of its own.
-    lines = "".join(t if t == "\n" else " ".join(_spaced(t)) for t in held).split("\n")
-    return "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
-
-
-def _spaced(text: str) -> Iterator[str]:
-    yield from (part for part in text.replace("\n", " ").split(" "))
+    """Text as a browser shows it: white space is one space, `BREAK` a new line."""
+    lines = (" ".join(line.split()) for line in "".join(held).split(BREAK))
+    return "\n".join(filter(None, lines))
 
 
 def _is_data(table: HtmlElement) -> bool:
@@ -115,7 +116,8 @@ def _table(table: HtmlElement, name: str) -> list[Row]:
 def _texts(cell: HtmlElement) -> Iterator[str]:
     for event, element in etree.iterwalk(cell, events=("start", "end")):
         if event == "start":
-            yield "\n" if element.tag not in _INLINE and element is not cell else ""
+            if element.tag == "br" or element.tag not in _INLINE and element is not cell:
+                yield BREAK
             yield element.text or ""
         elif element is not cell:
             yield element.tail or ""
