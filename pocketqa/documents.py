@@ -17,6 +17,11 @@ MAX_HEADING = 100
 JOINT = " › "
 """Between the parts of a title path."""
 
+BROKEN = "\ufffd"
+"""What stands for bytes that are no character."""
+
+BROKEN_REASON = ("含有无法识别的字符(编码错误)", "characters that cannot be read (wrong encoding)")
+
 _FIELD = re.compile(r"(分类|来源|category|source)\s*[:：]\s*(.*)", re.IGNORECASE)
 _FIELDS = {"分类": "category", "来源": "source"}
 # A full stop ends a sentence before a space; not after a digit, where it belongs to a list.

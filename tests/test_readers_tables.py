@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import random
 import resource
@@ -36,6 +37,7 @@ FAULTS = {
     "repeated": lambda n: ("第0个问题,又一次,,分类,来源", "repeats faq.csv:2"),
     "unclosed quote": lambda n: (f'第{n}个问题？,"答案{n},,分类,来源', "quote is not closed"),
     "unclosed at the end": lambda n: (f'第{n}个问题？,答案{n},,分类,"来源', "quote is not closed"),
+    "null": lambda n: (f"第{n}个问题？,\0\0,,分类,来源", "answer is empty"),
     "long question": lambda n: (f"{'问' * 1001}？,答案{n},,分类,来源", "too long"),
     "long answer": lambda n: (f"第{n}个问题？,{'答' * 33000},,分类,来源", "too long"),
 }
@@ -43,7 +45,13 @@ FAULTS = {
 
 def test_forty_planted_faults_in_a_gb18030_csv_are_all_that_is_reported() -> None:
     random.seed(6)
-    planted = dict(zip(random.sample(range(1, 3000), 40), list(FAULTS) * 4, strict=True))
+    planted = dict(
+        zip(
+            random.sample(range(1, 3000), 40),
+            [*FAULTS, *FAULTS, *FAULTS, *FAULTS][:40],
+            strict=True,
+        )
+    )
     lines, expected, titles = [HEADER], [], []
     line = 2
     for n in range(3000):
@@ -94,7 +102,7 @@ def test_an_xlsx_with_16000_phantom_columns_is_read_in_seconds() -> None:
 
 def test_what_is_not_needed_is_cut_out_of_a_sheet_and_nothing_else() -> None:
     data = workbook([["问题", "答案"], ["甲", "<&>"], ["", "乙"]], change=phantom)
-    copy = openpyxl.load_workbook(__import__("io").BytesIO(sheets.slim(data))).active
+    copy = openpyxl.load_workbook(io.BytesIO(sheets.slim(data))).active
     assert [cell.value for cell in copy[2][:2]] == ["甲", "<&>"]
     assert (copy.cell(2, 300).value, copy.cell(3, 2).value) == (None, "乙")
     small = workbook([["问题", "答案"]])
@@ -193,6 +201,17 @@ def test_null_and_control_characters_are_cleaned(codec: str) -> None:
     passages, faults = load("a.csv", (HEADER + "甲\0？,乙\x07\x1b丙\u200b\n" * 1).encode(codec))
     assert not faults and (passages[0].title, passages[0].text) == ("甲？", "乙丙")
     assert load("a.csv", b"q,a\nwhy\0,because\n")[0][0].title == "why"
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "gb18030"])
+def test_a_broken_byte_costs_its_row_and_not_the_file(codec: str) -> None:
+    rows = [f"第{n}个问题？,答案{n}\n".encode(codec) for n in range(20)]
+    rows[7] = rows[7][:2] + b"\xff" + rows[7][2:]
+    passages, faults = load("a.csv", "问题,答案\n".encode(codec) + b"".join(rows))
+    assert [p.title for p in passages] == [f"第{n}个问题？" for n in range(20) if n != 7]
+    assert [(f.line, f.reason_en[:24]) for f in faults] == [(9, "characters that cannot b")]
+    passages, faults = load("a.txt", b"".join(rows))
+    assert "第6个问题" in passages[0].text and [f.line for f in faults] == [8]
 
 
 def test_rows_swallowed_by_a_quote_that_ends_at_a_later_one_are_read() -> None:

@@ -77,7 +77,7 @@ def _read_one(
 
 def _is_outside(inner: str) -> bool:
     path = PurePosixPath(inner)
-    return path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+    return path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1])
 
 
 def _refused(item: zipfile.ZipInfo, inner: str, name: str) -> Fault | None:

@@ -11,7 +11,7 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from ..documents import Block, Fault
 from . import File, Part, prose
 from .tables import MAX_CELL, Row, row
-from .text import text
+from .text import broken, text
 
 BREAK = "\v"  # in the text of a file it would be white space, if it occurred
 
@@ -30,6 +30,7 @@ _INLINE = set(
 def read(file: File) -> Iterator[Part]:
     """The text below `<body>`; the title is that of the only `<h1>`, else `<title>`."""
     content = text(file)
+    yield from broken(content.splitlines(), file.name)
     # The text is decoded; a charset that the file declares is past.
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..analysis import normalise
-from ..documents import Block, Document, Entry, Fault, visible
+from ..documents import BROKEN, BROKEN_REASON, Block, Document, Entry, Fault, visible
 from . import File, Part, tables
 from .text import text
 
@@ -74,6 +74,8 @@ def _titled(fields: dict[str, str], spot: str, name: str) -> Entry | Document | 
         return Fault.at(name, spot, "没有正文", "there is no text")
     if "question" in fields or normalise(title) and _QUESTION.search(title):
         return _entry({**fields, "answer": body}, title, spot, name)
+    if BROKEN in title + body:
+        return Fault.at(name, spot, *BROKEN_REASON)
     blocks = tuple(Block(line, spot) for line in body.split("\n"))
     title = title or body[:WITHOUT_TITLE]
     return Document(title, blocks, fields.get("category", ""), fields.get("source", ""))

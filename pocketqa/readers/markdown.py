@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..documents import Block
 from . import File, Part, prose
 from .tables import Row, row
-from .text import text
+from .text import broken, text
 
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.+?)\s*#*\s*$")
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
@@ -17,7 +17,9 @@ _PIPE = re.compile(r"(?<!\\)\|")
 
 def read(file: File) -> Iterator[Part]:
     """Headings, lines and tables. A `#` or a `|` in a fenced block is only text."""
-    yield from prose.parts(file, _blocks(text(file).splitlines()))
+    lines = text(file).splitlines()
+    yield from broken(lines, file.name)
+    yield from prose.parts(file, _blocks(lines))
 
 
 def _blocks(lines: list[str]) -> Iterator[Block | list[Row]]:

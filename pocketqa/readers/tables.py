@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..analysis import clean, normalise
-from ..documents import Block, Entry, Fault, visible
+from ..documents import BROKEN, BROKEN_REASON, Block, Entry, Fault, visible
 
 MAX_CELL = 32_767
 """Characters; Excel's own limit."""
@@ -189,6 +189,8 @@ def entry(
             f"内容过长:问题最多 {MAX_QUESTION} 字，其他最多 {MAX_CELL} 字",
             f"too long: a question may have {MAX_QUESTION} characters, other cells {MAX_CELL}",
         )
+    if any(BROKEN in cell for cell in (question, answer, category, source, *similar)):
+        return Fault.at(name, spot, *BROKEN_REASON)
     ways = (way.strip() for cell in similar for way in re.split(r"[|｜\n]", cell))
     return Entry(question, answer, tuple(filter(None, ways)), category, source, spot)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from ..documents import Block, document
+from ..documents import BROKEN, BROKEN_REASON, Block, Fault, document
 from ..errors import KnowledgeError
 from . import File, Part
 
 SHARE_OF_NULLS = 0.01
 """Bytes that are 0 in a text in UTF-16 with some line breaks, digits or commas, at least."""
+
+SHARE_OF_BROKEN = 0.1
+"""Of the characters that are not ASCII: with more, it is another encoding."""
 
 _BINARY = {
     b"PK\x03\x04": "Excel/Word/zip",
@@ -23,7 +26,15 @@ _BINARY = {
 def read(file: File) -> Iterator[Part]:
     """A text file is a document without headings."""
     lines = text(file).splitlines()
+    yield from broken(lines, file.name)
     yield document(file.stem, [Block(line, str(n)) for n, line in enumerate(lines, 1)])
+
+
+def broken(lines: Iterable[str], name: str) -> Iterator[Fault]:
+    """A fault for each line with characters that are not of the file's encoding."""
+    for number, line in enumerate(lines, 1):
+        if BROKEN in line:
+            yield Fault.at(name, str(number), *BROKEN_REASON)
 
 
 def text(file: File) -> str:
@@ -52,8 +63,9 @@ def text(file: File) -> str:
 def decode(data: bytes) -> str:
     """Text of a file from a Chinese office: UTF-8, UTF-16 or GB18030.
 
-    A mark decides; then UTF-16 without a mark, where nothing else can be meant. Strict UTF-8 does
-    not accept Chinese in GB18030, so of these two the order decides and nothing is guessed.
+    A mark decides; then UTF-16 without a mark, where nothing else can be meant. UTF-8 does not
+    accept Chinese in GB18030, so of these two the order decides and nothing is guessed. A few
+    broken bytes do not cost the file: each becomes `BROKEN`.
 
     Raises:
         UnicodeError: where it is none of them.
@@ -64,7 +76,23 @@ def decode(data: bytes) -> str:
         found = data.decode("utf-8-sig")
         return found if data.count(0) < len(data) / 4 else _unmarked_utf16(data) or found
     except UnicodeDecodeError:
-        return _unmarked_utf16(data) or data.decode("gb18030")
+        found = _unmarked_utf16(data) or _mostly(data, "utf-8")
+    if found:
+        return found
+    try:
+        return data.decode("gb18030")
+    except UnicodeDecodeError:
+        if found := _mostly(data, "gb18030"):
+            return found
+        raise
+
+
+def _mostly(data: bytes, codec: str) -> str:
+    """`data` in an encoding that fits but for a few bytes, or an empty string."""
+    text = data.decode(codec, "replace")
+    foreign = sum(c > "~" for c in text)
+    bad = text.count(BROKEN) + sum(c < " " and c not in "\t\r\n" for c in text)
+    return text if bad <= foreign * SHARE_OF_BROKEN else ""
 
 
 def _unmarked_utf16(data: bytes) -> str:
