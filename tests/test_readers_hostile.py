@@ -15,6 +15,7 @@ from pocketqa import readers
 from pocketqa.passages import Fault, Passage, read, read_file
 from pocketqa.readers import archive, sheets
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 CSV = "问题,答案\n{}？,乙\n"
 
 
@@ -66,8 +67,8 @@ def test_no_damage_brings_more_than_faults(name: str) -> None:
 @pytest.mark.parametrize("suffix", [*readers.READERS, readers.ARCHIVE])
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\0" * 999, b"PK\x03\x04" + b"\xff" * 99, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 999,
-     b"%PDF-1.7\n%%EOF", b"\x89PNG\r\n\x1a\n\xff\xfe"],
+    [b"", b"\0" * 999, b"PK\x03\x04" + b"\xff" * 99, OLE + b"\0" * 999, b"%PDF-1.7\n%%EOF",
+     b"\x89PNG\r\n\x1a\n\xff\xfe"],
     ids=["empty", "nulls", "zip", "ole", "pdf", "png"],
 )  # fmt: skip
 def test_what_is_not_of_its_kind_is_one_fault(suffix: str, data: bytes) -> None:
@@ -77,10 +78,10 @@ def test_what_is_not_of_its_kind_is_one_fault(suffix: str, data: bytes) -> None:
 
 
 def test_office_files_with_a_password_say_so() -> None:
-    locked = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le") * 99
+    locked = OLE + "EncryptedPackage".encode("utf-16-le") * 99
     for name in ("a.docx", "a.xlsx"):
         assert "password" in load(name, locked)[1][0].reason_en
-    old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le")
+    old = OLE + "WordDocument".encode("utf-16-le")
     assert "old .doc" in load("a.docx", old)[1][0].reason_en
 
 
@@ -135,8 +136,8 @@ def test_sizes_are_limited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 def test_a_zip_is_read_as_a_folder_and_its_traps_are_reported() -> None:
     files = {
         "b/faq.csv": CSV.format("甲"), "a.md": "# 题\n文", "README.md": "x", "__MACOSX/a.md": "x",
-        "photo.jpg": "x", "~$b.csv": "x", "in.zip": b"PK", "bad.csv": "x", "../up.csv": CSV.format("乙"),
-        "/root.csv": CSV.format("丙"), "c:\\win.csv": CSV.format("丁"), "d\\e.csv": CSV.format("戊"),
+        "photo.jpg": "x", "~$b.csv": "x", "in.zip": b"PK", "bad.csv": "x",
+        "../up.csv": CSV.format("乙"), "/root.csv": CSV.format("丙"), "c:\\win.csv": CSV.format("丁"), "d\\e.csv": CSV.format("戊"),
         "again.csv": CSV.format("甲"), "sheet.xlsx": GOOD["a.xlsx"],
     }  # fmt: skip
     passages, faults = load("all.zip", zipped(files))

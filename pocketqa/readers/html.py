@@ -22,8 +22,8 @@ _UNREAD = set(
     "script style noscript template nav footer aside form iframe svg button select head".split()
 )
 _INLINE = set(
-    "a abbr b bdi bdo big br cite code em data del dfn font i ins kbd label mark q s samp small span"
-    " strike strong sub sup time tt u var wbr".split()
+    "a abbr b bdi bdo big br cite code em data del dfn font i ins kbd label mark q s samp small"
+    " span strike strong sub sup time tt u var wbr".split()
 )
 
 

@@ -10,6 +10,9 @@ from . import numbering
 SHORT = 0.7
 """Of the usual width; a shorter line is a paragraph's last, or a heading."""
 
+LONGEST = 1_000
+"""Characters; a longer paragraph ends with its page, so that what follows has the right place."""
+
 _ITEM = re.compile(
     r"[（(][一二三四五六七八九十\d]+[)）]|\d+(?:[、．)）]|\.(?!\d))\s*\D|[一二三四五六七八九十]+、|[•·●■◆○▪]\s*\S"
 )
@@ -23,15 +26,23 @@ def paragraphs(lines: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """
     widths = sorted(width(text) for text, _ in lines)
     usual = widths[int(0.8 * (len(widths) - 1))] if widths else 0
-    held, begun, last = "", "", ""
+    held: list[str] = []
+    begun = last = ""
+    length = 0
     for text, spot in lines:
-        if held and _begins(text, last, usual):
-            yield held.rstrip("\u00ad"), begun
-            held = ""
-        held, begun = (join(held, text), begun) if held else (text, spot)
+        too_long = length > LONGEST and spot != begun
+        if held and (too_long or _begins(text, last, usual)):
+            yield "".join(held), begun
+            held = []
+        if held:
+            held[-1] = before(held[-1], text)
+        else:
+            begun, length = spot, 0
+        held.append(text)
+        length += len(text)
         last = text
     if held:
-        yield held.rstrip("\u00ad"), begun
+        yield "".join(held), begun
 
 
 def _begins(line: str, last: str, usual: int) -> bool:
@@ -49,13 +60,14 @@ def _begins(line: str, last: str, usual: int) -> bool:
 _HEADINGS = (numbering.is_chapter, numbering.is_point)
 
 
-def join(one: str, two: str) -> str:
-    """Two lines in one: Chinese without a space, a divided word without its hyphen."""
-    if one.endswith("\u00ad"):
-        return one[:-1] + two
-    if re.search(r"[a-z]-$", one) and re.match(r"[a-z]", two):
-        return one[:-1] + two
-    return f"{one} {two}" if one[-1] < "\u2e80" and two[0] < "\u2e80" else one + two
+def before(line: str, following: str) -> str:
+    """A line as it stands before the next one of its paragraph.
+
+    Chinese takes no space there, English one, and a divided word loses its hyphen.
+    """
+    if line.endswith("\u00ad") or re.match(r"[a-z]-", line[-2:]) and re.match(r"[a-z]", following):
+        return line[:-1]
+    return f"{line} " if line[-1] < "\u2e80" and following[0] < "\u2e80" else line
 
 
 def width(text: str) -> int:
