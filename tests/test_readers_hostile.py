@@ -137,7 +137,8 @@ def test_a_zip_is_read_as_a_folder_and_its_traps_are_reported() -> None:
     files = {
         "b/faq.csv": CSV.format("甲"), "a.md": "# 题\n文", "README.md": "x", "__MACOSX/a.md": "x",
         "photo.jpg": "x", "~$b.csv": "x", "in.zip": b"PK", "bad.csv": "x",
-        "../up.csv": CSV.format("乙"), "/root.csv": CSV.format("丙"), "c:\\win.csv": CSV.format("丁"), "d\\e.csv": CSV.format("戊"),
+        "../up.csv": CSV.format("乙"), "/root.csv": CSV.format("丙"),
+        "c:\\win.csv": CSV.format("丁"), "d\\e.csv": CSV.format("戊"),
         "again.csv": CSV.format("甲"), "sheet.xlsx": GOOD["a.xlsx"],
     }  # fmt: skip
     passages, faults = load("all.zip", zipped(files))

@@ -112,8 +112,10 @@ PAGE = """<html><head><title>网页</title><style>p{}</style></head><body>
 <h1>停车<b>须知</b></h1><p>来源：《办法》</p><p>第一段,
 换行。<br>第二行。</p>散落的文字
 <h3><div>价格</div></h3><ul><li>小车两元</li><li>大车<br>五元</li></ul>
-<table><caption>价目</caption><tr><th>车型</th><th>价格</th></tr><tr><td rowspan=2>小车</td><td>2</td></tr><tr><td>3</td></tr></table>
-<table><tr><td><h3>布局</h3><table><tr><td>问</td><td>答</td></tr><tr><td>能停吗？</td><td>能<p>停</p></td></tr>
+<table><caption>价目</caption><tr><th>车型</th><th>价格</th></tr>
+<tr><td rowspan=2>小车</td><td>2</td></tr><tr><td>3</td></tr></table>
+<table><tr><td><h3>布局</h3><table><tr><td>问</td><td>答</td></tr>
+<tr><td>能停吗？</td><td>能<p>停</p></td></tr>
 </table></td></tr></table><script>var x = "不读";</script><footer>版权</footer></body></html>"""
 
 
@@ -202,7 +204,8 @@ def test_docx_headings_of_own_styles_and_by_number() -> None:
 
 def test_pdf_paragraphs_without_headers_and_page_numbers() -> None:
     body = [
-        ["一、办理条件", "申请人应当年满十八周岁，在本市有固定住所，并且能够提供居民身份证以", "及户口簿。"],
+        ["一、办理条件", "申请人应当年满十八周岁，在本市有固定住所，并且能够提供居民身份证以",
+         "及户口簿。"],
         ["People who want to park here need a permit which is given by the per-", "mit office on",
          "the first floor."],
         ["二、办理时限", "十五日。"],

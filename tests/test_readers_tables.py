@@ -135,7 +135,8 @@ def test_merged_cells_reach_down_and_titles_above_the_header_are_passed_over() -
 
     rows = [
         ["常见问题库"], [], ["类别", "标准问题（必填）", "回答", "相似问法1", "相似问法 2"],
-        ["停车", "在哪停？", "在门口。"], [None, "停哪？"], [None, "多少钱？", "两元。\n一小时。", "收费"],
+        ["停车", "在哪停？", "在门口。"], [None, "停哪？"],
+        [None, "多少钱？", "两元。\n一小时。", "收费"],
         ["就餐", "几点开饭？", "七点。", "何时开饭", "啥时开饭"], ["就餐", None, None, "开饭时间"],
         ["就餐", None, None, "饭点"],
     ]  # fmt: skip
@@ -145,7 +146,8 @@ def test_merged_cells_reach_down_and_titles_above_the_header_are_passed_over() -
         ("在哪停？", "在门口。", "停车", (), "a.xlsx:Sheet1!4"),
         ("停哪？", "在门口。", "停车", (), "a.xlsx:Sheet1!5"),
         ("多少钱？", "两元。\n一小时。", "停车", ("收费",), "a.xlsx:Sheet1!6"),
-        ("几点开饭？", "七点。", "就餐", ("何时开饭", "开饭时间", "饭点", "啥时开饭"), "a.xlsx:Sheet1!7"),
+        ("几点开饭？", "七点。", "就餐", ("何时开饭", "开饭时间", "饭点", "啥时开饭"),
+         "a.xlsx:Sheet1!7"),
     ]  # fmt: skip
 
 
