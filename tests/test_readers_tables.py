@@ -240,7 +240,13 @@ def test_a_repeated_header_and_a_title_are_no_faults() -> None:
 
 def test_jsonl() -> None:
     lines = [
-        {"question": "甲？", "answer": "乙", "similar": ["丙", "丁"], "分类": "类", "kind": {}},
+        {
+            "question": "甲？",
+            "answer": "乙",
+            "similar": ["丙|丁", "戊\n"],
+            "分类": "类",
+            "kind": {},
+        },
         {"问题": "戊？", "答案": 12, "similar": "己|庚", "category": None},
         {"_id": "1", "title": "如何办理停车证", "text": "到门口。", "metadata": {"x": []}},
         {
@@ -250,15 +256,17 @@ def test_jsonl() -> None:
             "source": "《办法》",
         },
         {"_id": "3", "title": "", "text": "没有标题的一段话"},
+        {"kind": "document", "title": "如何停车 › 收费", "text": "两元。"},
     ]
     passages, faults = load("a.jsonl", "\n\n".join(json.dumps(line) for line in lines))
     assert not faults
     assert [(p.kind, p.title, p.text, p.similar, p.place) for p in passages] == [
-        ("curated", "甲？", "乙", ("丙", "丁"), "a.jsonl:1"),
+        ("curated", "甲？", "乙", ("丙|丁", "戊"), "a.jsonl:1"),
         ("curated", "戊？", "12", ("己", "庚"), "a.jsonl:3"),
         ("curated", "如何办理停车证", "到门口。", (), "a.jsonl:5"),
         ("document", "停车办法 第一条", "免费。", (), "a.jsonl:7"),
         ("document", "没有标题的一段话", "没有标题的一段话", (), "a.jsonl:9"),
+        ("document", "如何停车 › 收费", "两元。", (), "a.jsonl:11"),
     ]
     assert passages[0].category == "类" and passages[3].source == "《办法》"
 

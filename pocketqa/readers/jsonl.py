@@ -49,31 +49,41 @@ def _part(line: str, spot: str, name: str) -> Entry | Document | Fault:
     if not isinstance(found, dict):
         return Fault.at(name, spot, "应是 JSON 对象 {…}", "a line must be an object {…}")
     fields: dict[str, str] = {}
+    similar: tuple[str, ...] = ()
     for key, value in found.items():
         field = tables.columns([key])[0] or key.strip().lower()
         if field == "similar" and isinstance(value, list):
-            value = "\n".join(way for way in value if isinstance(way, str))
-        if field in _READ and isinstance(value, (dict, list)):
+            shown = (visible(way).strip() for way in value if isinstance(way, str))
+            similar += tuple(filter(None, shown))
+        elif field in _READ and isinstance(value, (dict, list)):
             return Fault.at(name, spot, f"“{key}”应是文字", f"{key} must be a string")
-        if value is not None:
+        elif field == "similar":
+            similar += tables.ways([visible(str(value or ""))])
+        elif value is not None:
             fields.setdefault(field, visible(str(value)).strip())
-    if "text" in fields and "answer" not in fields:
-        return _titled(fields, spot, name)
-    if "answer" not in fields:
-        zh, en = (
-            "缺少 question 和 answer，或 title 和 text",
-            "no question and answer, or title and text",
+    if "answer" in fields:
+        return _entry(
+            fields, fields.get("question") or fields.get("title", ""), similar, spot, name
         )
-        return Fault.at(name, spot, zh, en)
-    return _entry(fields, fields.get("question") or fields.get("title", ""), spot, name)
+    if "text" in fields:
+        return _titled(fields, similar, spot, name)
+    zh, en = (
+        "缺少 question 和 answer，或 title 和 text",
+        "no question and answer, or title and text",
+    )
+    return Fault.at(name, spot, zh, en)
 
 
-def _titled(fields: dict[str, str], spot: str, name: str) -> Entry | Document | Fault:
+def _titled(
+    fields: dict[str, str], similar: tuple[str, ...], spot: str, name: str
+) -> Entry | Document | Fault:
     title, body = fields.get("question") or fields.get("title", ""), fields["text"]
     if not body:
         return Fault.at(name, spot, "没有正文", "there is no text")
-    if "question" in fields or normalise(title) and _QUESTION.search(title):
-        return _entry({**fields, "answer": body}, title, spot, name)
+    asks = "question" in fields or normalise(title) and _QUESTION.search(title)
+    # What we exported says its kind.
+    if asks and fields.get("kind") != "document":
+        return _entry({**fields, "answer": body}, title, similar, spot, name)
     if BROKEN in title + body:
         return Fault.at(name, spot, *BROKEN_REASON)
     blocks = tuple(Block(line, spot) for line in body.split("\n"))
@@ -81,7 +91,8 @@ def _titled(fields: dict[str, str], spot: str, name: str) -> Entry | Document | 
     return Document(title, blocks, fields.get("category", ""), fields.get("source", ""))
 
 
-def _entry(fields: dict[str, str], question: str, spot: str, name: str) -> Entry | Fault:
-    similar = (fields.get("similar", ""),)
+def _entry(
+    fields: dict[str, str], question: str, similar: tuple[str, ...], spot: str, name: str
+) -> Entry | Fault:
     category, source = fields.get("category", ""), fields.get("source", "")
     return tables.entry(name, spot, question, fields["answer"], similar, category, source)

@@ -161,7 +161,7 @@ def _entry(named: list[str], row: Row, name: str) -> Iterator[Entry | Fault]:
         row.spot,
         first.get("question", ""),
         first.get("answer", ""),
-        values.get("similar", []),
+        ways(values.get("similar", [])),
         first.get("category", ""),
         first.get("source", ""),
     )
@@ -172,11 +172,11 @@ def entry(
     spot: str,
     question: str,
     answer: str,
-    similar: Iterable[str] = (),
+    similar: tuple[str, ...] = (),
     category: str = "",
     source: str = "",
 ) -> Entry | Fault:
-    """An entry, or the fault that it has. Each of `similar` may hold several, at `|` and lines."""
+    """An entry, or the fault that it has."""
     longest = max(map(len, (answer, category, source, *similar)))
     if not normalise(question):
         return Fault.at(name, spot, "问题是空的", "the question is empty")
@@ -191,8 +191,13 @@ def entry(
         )
     if any(BROKEN in cell for cell in (question, answer, category, source, *similar)):
         return Fault.at(name, spot, *BROKEN_REASON)
-    ways = (way.strip() for cell in similar for way in re.split(r"[|｜\n]", cell))
-    return Entry(question, answer, tuple(filter(None, ways)), category, source, spot)
+    return Entry(question, answer, similar, category, source, spot)
+
+
+def ways(cells: Iterable[str]) -> tuple[str, ...]:
+    """The similar questions in cells that may hold several each, parted by `|` or lines."""
+    parted = (way.strip() for cell in cells for way in re.split(r"[|｜\n]", cell))
+    return tuple(filter(None, parted))
 
 
 def readable(rows: list[Row], spot: str) -> list[Block]:
