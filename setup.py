@@ -36,6 +36,7 @@ setup(
     packages=[
         "pocketqa",
         "pocketqa.engine",
+        "pocketqa.readers",
         "pocketqa.templates",
         "pocketqa.static",
         "pocketqa.knowledge",

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pocketqa.documents import split
 from pocketqa.errors import KnowledgeError
-from pocketqa.passages import Passage, read
+from pocketqa.passages import Fault, Passage, read, read_file
 
 HEADER = "问题,答案,相似问法,分类,来源\n"
 ROW = (
@@ -120,9 +119,10 @@ def test_markdown_gives_a_passage_for_each_section(tmp_path: Path) -> None:
     assert not faults
     assert [(p.title, p.place) for p in passages] == [
         ("护照补发流程 › 办理步骤", "p.md:6"),
+        ("护照补发流程 › 办理步骤 › 说明", "p.md:9"),
         ("护照补发流程 › 办理时限", "p.md:12"),
     ]
-    assert passages[0].text == "1. 提出申请。\n### 说明\n本人到场。"
+    assert [p.text for p in passages[:2]] == ["1. 提出申请。", "本人到场。"]
     assert {(p.category, p.source, p.kind) for p in passages} == {
         ("出入境", "《护照法》第十一条", "document")
     }
@@ -151,10 +151,20 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read([tmp_path / "none"])
 
 
-def test_split_keeps_sentences_and_loses_nothing() -> None:
-    text = "".join(f"这是第{i}个句子，它有一些内容。" for i in range(80)) + "长" * 900
-    pieces = list(split(text, 400))
-    assert "".join(pieces) == text
-    assert all(len(piece) <= 400 for piece in pieces)
-    assert pieces[0].endswith("。")
-    assert list(split(" \n ", 400)) == []
+def test_progress_goes_on_within_a_file_and_ends_at_the_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + "".join(f"问{n}？,答\n" for n in range(2000)))
+    (tmp_path / "b.txt").write_text("文字")
+    seen: list[tuple[int, int, str]] = []
+    read([tmp_path], lambda done, total, name: seen.append((done, total, name)))
+    total = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert seen[0] == (0, total, "a.csv") and seen[-1] == (total, total, "b.txt")
+    assert len(seen) > 6
+
+
+def test_a_file_is_read_from_its_bytes() -> None:
+    rows = HEADER + "甲？,乙\n，甲,丙\n,丁\n"
+    passage, repeated, empty = read_file("上传.csv", rows.encode("gb18030"))
+    assert isinstance(passage, Passage) and passage.id.startswith("curated-")
+    assert isinstance(repeated, Fault) and repeated.place == "上传.csv:3"
+    assert str(empty) == "上传.csv:4: 问题是空的 / the question is empty"
