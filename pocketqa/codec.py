@@ -12,9 +12,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from whoosh.codec.whoosh3 import W3Codec, W3FieldWriter, W3PostingsWriter
 from whoosh.fields import FieldType
 from whoosh.formats import Existence
+from whoosh.index import FileIndex
+from whoosh.reading import SegmentReader
+from whoosh.writing import SegmentWriter
+
+from .segments import Segment
 
 Term = tuple[str, bytes, "array[int]", "array[float]"]
 """A field, a term of it, its documents in rising order, and its counts in them."""
@@ -54,6 +60,11 @@ class Pool:
         pairs.append(doc)
         pairs.append(int(count))
 
+    def add_all(self, field: str, term: str, docs: np.ndarray, counts: np.ndarray) -> None:
+        """Add a term's documents and counts."""
+        pairs = np.column_stack((docs, counts)).astype("I")
+        self._fields[field].setdefault(term.encode(), array("I")).frombytes(pairs.tobytes())
+
     def iter_postings(self) -> Iterator[Term]:
         """All terms of all fields in order; each is forgotten when it is handed out."""
         for field in sorted(self._fields):
@@ -65,6 +76,28 @@ class Pool:
     def cleanup(self) -> None:
         """Forget what has not been written."""
         self._fields.clear()
+
+
+class Writer(SegmentWriter):
+    """Whoosh's writer with this file's pool and codec, which merges whole terms too."""
+
+    def __init__(self, index: FileIndex) -> None:
+        super().__init__(index, codec=Codec())
+        self.pool = Pool()
+
+    def add_postings_to_pool(
+        self, reader: SegmentReader, startdoc: int, docmap: dict[int, int] | None
+    ) -> None:
+        """Add the postings of a segment that is merged, less those of deleted documents."""
+        segment = Segment(reader)
+        places = np.full(segment.size, -1)
+        kept = list(docmap or range(segment.size))
+        places[kept] = np.arange(startdoc, startdoc + len(kept))
+        for field in reader.indexed_field_names():
+            for term, docs, counts in segment.postings(field):
+                to = places[docs]
+                if (here := to >= 0).any():
+                    self.pool.add_all(field, term, to[here], counts[here])
 
 
 class Codec(W3Codec):

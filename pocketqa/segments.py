@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,10 @@ class Postings:
 class Segment:
     """A part of an index that never changes, but for which of its documents are deleted."""
 
-    def __init__(self, reader: SegmentReader, deleted: Iterable[int]) -> None:
+    def __init__(self, reader: SegmentReader) -> None:
         """Made by `Index`."""
         self._reader = reader
-        self.deleted = frozenset(deleted)
+        self.deleted: frozenset[int] = frozenset(reader.segment().deleted_docs())
 
     @property
     def id(self) -> str:
@@ -99,11 +99,7 @@ class Index:
         """Open what `write` and `change` have left in `folder`."""
         self._reader = FileIndex(FileStorage(str(folder)), indexname=NAME).reader()
         leaves = [leaf for leaf, _ in self._reader.leaf_readers()]
-        self.segments = [
-            Segment(leaf, leaf.segment().deleted_docs())
-            for leaf in leaves
-            if isinstance(leaf, SegmentReader)
-        ]
+        self.segments = [Segment(leaf) for leaf in leaves if isinstance(leaf, SegmentReader)]
 
     @property
     def count(self) -> int:
