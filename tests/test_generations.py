@@ -12,7 +12,7 @@ import pytest
 from pocketqa import generations
 from pocketqa.errors import KnowledgeError
 from pocketqa.generations import About, Generation, describe, newest, open_newest, signature
-from pocketqa.indexing import build_index, change
+from pocketqa.indexing import build, build_index, change
 from pocketqa.passages import Passage
 from pocketqa.retriever import Retriever
 
@@ -26,6 +26,15 @@ def test_describe(tmp_path: Path) -> None:
     first = build_index([passage("甲")], tmp_path, origin={"demo": "1"})
     assert describe(tmp_path) == first and (first.count, first.origin) == (1, {"demo": "1"})
     assert build_index([passage("乙")], tmp_path).fingerprint != first.fingerprint
+
+
+def test_progress_is_told_passage_by_passage(tmp_path: Path) -> None:
+    file = tmp_path / "faq.csv"
+    file.write_text("问题,答案\n甲?,一\n乙?,二\n丙?,\n", encoding="utf-8")
+    seen: list[tuple[int, int]] = []
+    built = build([file], tmp_path / "index", progress=lambda *now: seen.append(now))
+    assert seen == [(1, 2), (2, 2)]
+    assert (built.about.count, built.files, len(built.faults)) == (2, 1, 1)
 
 
 def test_a_change_is_a_generation_of_its_own(tmp_path: Path) -> None:
