@@ -74,7 +74,7 @@ class Segment:
     def postings(self, field: str) -> Postings:
         """All postings of one of `FIELDS`."""
         reader, found = self._reader, []
-        docs, counts, blocks, starts = array("i"), array("f"), array("i"), array("q", [0])
+        docs, counts, blocks, starts = array("I"), array("f"), array("I"), array("q", [0])
         file = reader.segment().open_file(reader.storage(), reader.codec().POSTS_EXT)
         kind = reader.schema[field].format
         for (name, term), info in reader.iter_from(field, ""):
@@ -86,9 +86,9 @@ class Segment:
         file.close()
         return Postings(
             found,
-            np.array(starts, dtype=np.int64),
-            _undelta(np.array(docs, dtype=np.int32), np.array(blocks, dtype=np.int32)),
-            np.array(counts, dtype=np.float32),
+            np.frombuffer(starts, dtype=np.int64),
+            _undelta(np.frombuffer(docs, dtype=np.uint32), np.frombuffer(blocks, dtype=np.uint32)),
+            np.frombuffer(counts, dtype=np.float32),
         )
 
 
@@ -151,10 +151,12 @@ class _Blocks(W3LeafMatcher):
 
 def _undelta(differences: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     """Numbers from their differences, which begin anew with each block."""
-    total = np.cumsum(differences, dtype=np.int64)
-    ends = np.cumsum(blocks, dtype=np.int64)
-    before = np.concatenate(([0], total[ends[:-1] - 1])) if len(ends) else ends
-    return (total - np.repeat(before, blocks)).astype(np.int32)
+    # Sums over all blocks may exceed 32 bits; what is left of them modulo 2^32 is still right.
+    total = np.cumsum(differences, dtype=np.uint32)
+    before = np.zeros(len(blocks), np.uint32)
+    before[1:] = total[np.cumsum(blocks, dtype=np.int64)[:-1] - 1]
+    total -= np.repeat(before, blocks)
+    return total.view(np.int32)
 
 
 def _load(stored: str) -> Passage:
