@@ -25,12 +25,12 @@ from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader
 
 from .analysis import terms
-from .codec import TermCounts, Writer
+from .codec import TERM_COUNTS, Writer
 from .passages import Passage
 from .segments import FIELDS, NAME, Index
 
 GROWTH = 4  # times smaller segments are merged: fewer segments, more to write
-SCHEMA = 2  # raise it with every change of the fields or of `analysis`
+SCHEMA = 3  # raise it with every change of the fields, of `codec` or of `analysis`
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def write(
         kind=ID(),
         order=STORED(),
         passage=STORED(),
-        **{field: TermCounts() for field in FIELDS},
+        **dict.fromkeys(FIELDS, TERM_COUNTS),
     )
     FileStorage(str(folder)).create_index(schema, indexname=NAME)
     with _Writer(folder) as writer:
@@ -152,8 +152,8 @@ class _Writer:
     def add(self, passage: Passage, order: int) -> None:
         """Add a passage; `order` is its place among all."""
         stored = json.dumps(asdict(passage), ensure_ascii=False)
-        self._writer.add_document(
-            id=_key(passage.id), kind=passage.kind, order=order, passage=stored, **_terms(passage)
+        self._writer.add_counted(
+            _terms(passage), id=_key(passage.id), kind=passage.kind, order=order, passage=stored
         )
         self._digest += _digest(stored)
         self._added += 1

@@ -204,3 +204,4 @@ def test_a_running_server_picks_up_what_is_added(
     pocketqa("index", str(file), "--out", index)
     wait_for(lambda: "晚上八点" in passage(question), 5)
     assert ready(server)["passages"] == 1
+    assert sum("pocketqa.live: index gen-" in line for line in server.output) >= 3
