@@ -52,7 +52,7 @@ def create_app(
 
     Args:
         config: default: read from the environment.
-        retriever: default: the configured index, which is followed as it changes; built from the demo
+        retriever: default: the configured index, followed as it changes, and built from the demo
             knowledge if there is none.
         engine: default: the configured model, loaded in the background.
     """

@@ -84,14 +84,15 @@ def index(paths: tuple[Path, ...], out: Path | None, wait: bool) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        about, faults = indexing.build(paths, directory, wait=wait, progress=progress)
-    for fault in faults:
+        built = indexing.build(paths, directory, wait=wait, progress=progress)
+    for fault in built.faults:
         click.echo(str(fault), err=True)
     click.echo(
-        f"{about.count} 条已建索引，{len(faults)} 条有误，用时 {time.monotonic() - began:.1f} 秒"
-        f" / indexed, with faults, seconds: {directory}"
+        f"{built.about.count} 条已建索引，{built.files} 个文件，{len(built.faults)} 条有误，"
+        f"用时 {time.monotonic() - began:.1f} 秒"
+        f" / indexed, files, with faults, seconds: {directory}"
     )
-    sys.exit(1 if faults else 0)
+    sys.exit(1 if built.faults else 0)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""How Whoosh keeps our postings: a field of counted terms, and a writer that takes whole terms.
+"""How Whoosh keeps our postings: a field of counted terms, and a writer that takes them as such.
 
 The files are in Whoosh's own format. What differs is how they are made: Whoosh keeps a tuple for
 every posting, sorts them all, through the disk where they are many, and looks at each again when
@@ -8,31 +8,25 @@ it writes. Here each term's documents are gathered in an array, and only the ter
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from whoosh.codec.whoosh3 import W3Codec, W3FieldWriter, W3PostingsWriter
 from whoosh.fields import FieldType
 from whoosh.formats import Existence
+from whoosh.index import FileIndex
+from whoosh.reading import SegmentReader
+from whoosh.writing import SegmentWriter
+
+from .segments import Segment
+
+TERM_COUNTS = FieldType(Existence(), None)
+"""A field of counted terms; a count is the posting's weight, which Whoosh stores in any case."""
 
 Term = tuple[str, bytes, "array[int]", "array[float]"]
 """A field, a term of it, its documents in rising order, and its counts in them."""
-
-
-class TermCounts(FieldType):
-    """A field whose value is {term: count}; the count is the posting's weight.
-
-    A field of text would be tokenised by Whoosh, which costs more than all the rest.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Existence(), None)
-
-    def index(self, value: dict[str, int], **_: Any) -> Iterator[tuple[bytes, int, int, bytes]]:
-        """Whoosh's postings of one document."""
-        for term, count in value.items():
-            yield term.encode(), count, count, b""
 
 
 class Pool:
@@ -42,29 +36,68 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._fields: dict[str, dict[bytes, array[int]]] = defaultdict(dict)
+        # Of each field and term an array of pairs: a document, a count.
+        self._fields: dict[str, dict[str, array[int]]] = defaultdict(dict)
 
     def add(self, posting: tuple[str, bytes, int, float, bytes]) -> None:
-        """Add (field, term, document, count, nothing)."""
-        field, term, doc, count, _ = posting
+        """Add what Whoosh has made of a field: (field, term, document, 1, nothing)."""
+        field, term, doc, _, _ = posting
+        self.add_counts(field, doc, {term.decode(): 1})
+
+    def add_counts(self, field: str, doc: int, counts: dict[str, int]) -> None:
+        """Add a document's terms."""
         terms = self._fields[field]
-        pairs = terms.get(term)
-        if pairs is None:
-            pairs = terms[term] = array("I")
-        pairs.append(doc)
-        pairs.append(int(count))
+        for term, count in counts.items():
+            pairs = terms.get(term)
+            if pairs is None:
+                terms[term] = array("I", (doc, count))
+            else:
+                pairs.extend((doc, count))
+
+    def add_all(self, field: str, term: str, docs: np.ndarray, counts: np.ndarray) -> None:
+        """Add a term's documents."""
+        pairs = np.column_stack((docs, counts)).astype("I")
+        self._fields[field].setdefault(term, array("I")).frombytes(pairs.tobytes())
 
     def iter_postings(self) -> Iterator[Term]:
         """All terms of all fields in order; each is forgotten when it is handed out."""
         for field in sorted(self._fields):
             terms = self._fields.pop(field)
-            for term in sorted(terms):
+            for term in sorted(terms):  # by code points, which is the order of UTF-8 too
                 pairs = terms.pop(term)
-                yield field, term, pairs[::2], array("f", pairs[1::2])
+                yield field, term.encode(), pairs[::2], array("f", pairs[1::2])
 
     def cleanup(self) -> None:
         """Forget what has not been written."""
         self._fields.clear()
+
+
+class Writer(SegmentWriter):
+    """Whoosh's writer with this file's pool and codec, which takes and merges whole terms."""
+
+    def __init__(self, index: FileIndex) -> None:
+        super().__init__(index, codec=Codec())
+        self.pool = Pool()
+
+    def add_counted(self, counts: dict[str, Counter[str]], **fields: Any) -> None:
+        """Add a document of `fields`, and of fields whose terms are counted already."""
+        for field, counted in counts.items():
+            self.pool.add_counts(field, self.docnum, counted)
+        self.add_document(**fields)
+
+    def add_postings_to_pool(
+        self, reader: SegmentReader, startdoc: int, docmap: dict[int, int] | None
+    ) -> None:
+        """Add the postings of a segment that is merged, less those of deleted documents."""
+        segment = Segment(reader)
+        places = np.full(segment.size, -1)
+        kept = list(docmap or range(segment.size))
+        places[kept] = np.arange(startdoc, startdoc + len(kept))
+        for field in reader.indexed_field_names():
+            for term, docs, counts in segment.postings(field):
+                to = places[docs]
+                if (here := to >= 0).any():
+                    self.pool.add_all(field, term, to[here], counts[here])
 
 
 class Codec(W3Codec):

@@ -114,7 +114,7 @@ def open_newest(directory: Path, opened: Callable[[Generation], T]) -> T:
             except KnowledgeError:
                 raise
             except Exception as error:
-                log.warning("%s cannot be opened: %r", generation.folder, error)
+                log.warning("%s cannot be opened: %s", generation.folder, repr(error))
                 fault = fault or error
         if newest(directory) in found:  # else writers have been faster, and removed what was here
             break
@@ -229,7 +229,7 @@ def _readable(directory: Path) -> Iterator[Generation]:
             fields = json.loads((folder / _META).read_text(encoding="utf-8"))
             about = About(**{each.name: fields[each.name] for each in dataclass_fields(About)})
         except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("%s is damaged, the one before is used: %r", folder, error)
+            log.warning("%s is damaged, the one before is used: %s", folder, repr(error))
         else:
             yield Generation(folder, about)
 

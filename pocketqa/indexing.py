@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import generations, matrix, passages, segments, store
@@ -22,6 +23,15 @@ Progress = Callable[[int, int], object]
 """Called with how many passages are done, and of how many."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A new index, the number of files it was read from, and the rows that could not be read."""
+
+    about: About
+    files: int
+    faults: list[Fault]
 
 
 def open_index(config: Config) -> Retriever:
@@ -54,10 +64,8 @@ def build(
     *,
     wait: bool = False,
     progress: Progress | None = None,
-) -> tuple[About, list[Fault]]:
+) -> Built:
     """Read `paths` and build the index in `directory`; the old one stays until the new is whole.
-
-    Returns what the index is and the rows that could not be read.
 
     Raises:
         KnowledgeError: `no_such_path`; `bad_knowledge` when nothing could be read;
@@ -65,7 +73,8 @@ def build(
     """
     with generations.lock(directory, wait=wait):
         read, faults = read_paths(paths)
-        return _rebuild(directory, read, progress=progress), faults
+        files = {each.place.rpartition(":")[0] for each in read} | {each.file for each in faults}
+        return Built(_rebuild(directory, read, progress=progress), len(files), faults)
 
 
 def build_index(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,21 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Opened:
-    """An open generation; `users` are the calls that it serves, and 1 while it is the newest."""
+    """An open generation; `users` are the calls that it serves, and 1 while it is the newest.
+
+    A retriever takes one call at a time: each holds `turn`.
+    """
 
     generation: Generation
     retriever: Retriever
     users: int = 1
+    turn: Any = field(default_factory=native_lock, compare=False)
 
 
 class Live:
     """A `Retrieval` of whatever index is newest in a directory; also of one that is still to come.
 
-    Calls may come from several threads, as far as those of `Retriever` may.
+    Calls may come from several threads; they take turns.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -74,7 +78,7 @@ class Live:
         try:
             opened = _open(self._directory)
         except Exception as error:
-            log.warning("%s: the index that is open stays: %r", self._directory, error)
+            log.warning("%s: the index that is open stays: %s", self._directory, repr(error))
             return False
         if self._current and opened.generation == self._current.generation:
             opened.retriever.close()
@@ -129,11 +133,14 @@ class Live:
             current = self._current
             if current:
                 current.users += 1
+        if not current:
+            yield None
+            return
         try:
-            yield current.retriever if current else None
+            with current.turn:
+                yield current.retriever
         finally:
-            if current:
-                self._release(current)
+            self._release(current)
 
     def _release(self, opened: _Opened) -> None:
         with self._lock:

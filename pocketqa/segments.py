@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,10 @@ class Postings:
 class Segment:
     """A part of an index that never changes, but for which of its documents are deleted."""
 
-    def __init__(self, reader: SegmentReader, deleted: Iterable[int]) -> None:
+    def __init__(self, reader: SegmentReader) -> None:
         """Made by `Index`."""
         self._reader = reader
-        self.deleted = frozenset(deleted)
+        self.deleted: frozenset[int] = frozenset(reader.segment().deleted_docs())
 
     @property
     def id(self) -> str:
@@ -74,7 +74,7 @@ class Segment:
     def postings(self, field: str) -> Postings:
         """All postings of one of `FIELDS`."""
         reader, found = self._reader, []
-        docs, counts, blocks, starts = array("i"), array("f"), array("i"), array("q", [0])
+        docs, counts, blocks, starts = array("I"), array("f"), array("I"), array("q", [0])
         file = reader.segment().open_file(reader.storage(), reader.codec().POSTS_EXT)
         kind = reader.schema[field].format
         for (name, term), info in reader.iter_from(field, ""):
@@ -86,9 +86,9 @@ class Segment:
         file.close()
         return Postings(
             found,
-            np.array(starts, dtype=np.int64),
-            _undelta(np.array(docs, dtype=np.int32), np.array(blocks, dtype=np.int32)),
-            np.array(counts, dtype=np.float32),
+            np.frombuffer(starts, dtype=np.int64),
+            _undelta(np.frombuffer(docs, dtype=np.uint32), np.frombuffer(blocks, dtype=np.uint32)),
+            np.frombuffer(counts, dtype=np.float32),
         )
 
 
@@ -99,11 +99,7 @@ class Index:
         """Open what `write` and `change` have left in `folder`."""
         self._reader = FileIndex(FileStorage(str(folder)), indexname=NAME).reader()
         leaves = [leaf for leaf, _ in self._reader.leaf_readers()]
-        self.segments = [
-            Segment(leaf, leaf.segment().deleted_docs())
-            for leaf in leaves
-            if isinstance(leaf, SegmentReader)
-        ]
+        self.segments = [Segment(leaf) for leaf in leaves if isinstance(leaf, SegmentReader)]
 
     @property
     def count(self) -> int:
@@ -155,10 +151,12 @@ class _Blocks(W3LeafMatcher):
 
 def _undelta(differences: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     """Numbers from their differences, which begin anew with each block."""
-    total = np.cumsum(differences, dtype=np.int64)
-    ends = np.cumsum(blocks, dtype=np.int64)
-    before = np.concatenate(([0], total[ends[:-1] - 1])) if len(ends) else ends
-    return (total - np.repeat(before, blocks)).astype(np.int32)
+    # Sums over all blocks may exceed 32 bits; what is left of them modulo 2^32 is still right.
+    total = np.cumsum(differences, dtype=np.uint32)
+    before = np.zeros(len(blocks), np.uint32)
+    before[1:] = total[np.cumsum(blocks, dtype=np.int64)[:-1] - 1]
+    total -= np.repeat(before, blocks)
+    return total.view(np.int32)
 
 
 def _load(stored: str) -> Passage:

@@ -17,17 +17,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from whoosh.fields import ID, STORED, Schema
 from whoosh.filedb.filestore import FileStorage
 from whoosh.index import FileIndex
+from whoosh.reading import SegmentReader
 
 from .analysis import terms
-from .codec import Codec, Pool, TermCounts
+from .codec import TERM_COUNTS, Writer
 from .passages import Passage
 from .segments import FIELDS, NAME, Index
 
-SCHEMA = 3  # raise it with every change of the fields, of `analysis` or of `matrix`
+GROWTH = 4  # times smaller segments are merged: fewer segments, more to write
+SCHEMA = 4  # raise it with every change of the fields, of `codec`, `analysis` or `matrix`
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def write(
         kind=ID(),
         order=STORED(),
         passage=STORED(),
-        **{field: TermCounts() for field in FIELDS},
+        **dict.fromkeys(FIELDS, TERM_COUNTS),
     )
     FileStorage(str(folder)).create_index(schema, indexname=NAME)
     with _Writer(folder) as writer:
@@ -129,8 +132,7 @@ class _Writer:
     def __init__(self, folder: Path) -> None:
         index = FileIndex(FileStorage(str(folder)), indexname=NAME)
         self._searcher = index.searcher()
-        self._writer = index.writer(codec=Codec())
-        self._writer.pool = Pool()
+        self._writer = Writer(index)
         self._added = self._replaced = self._removed = self._digest = 0
 
     def __enter__(self) -> _Writer:
@@ -141,7 +143,7 @@ class _Writer:
         if kind:
             self._writer.cancel()
         else:
-            self._writer.commit()
+            self._writer.commit(mergetype=_merge)
 
     @property
     def change(self) -> Change:
@@ -150,8 +152,8 @@ class _Writer:
     def add(self, passage: Passage, order: int) -> None:
         """Add a passage; `order` is its place among all."""
         stored = json.dumps(asdict(passage), ensure_ascii=False)
-        self._writer.add_document(
-            id=_key(passage.id), kind=passage.kind, order=order, passage=stored, **_terms(passage)
+        self._writer.add_counted(
+            _terms(passage), id=_key(passage.id), kind=passage.kind, order=order, passage=stored
         )
         self._digest += _digest(stored)
         self._added += 1
@@ -175,6 +177,29 @@ class _Writer:
             self._replaced += 1
             self._added -= 1
             self._removed -= 1
+
+
+def _merge(writer: Writer, segments: list[Any]) -> list[Any]:
+    """Merge into what is being written what is small beside it, or half deleted; the rest stays.
+
+    So there are few segments, each a multiple of the one below, and re-adding a whole knowledge
+    base does not double the index: what is wholly deleted goes without any work.
+    """
+    kept, size = [], writer.docnum
+    for segment in sorted(segments, key=_live):
+        live = _live(segment)
+        if live >= GROWTH * size and live > segment.deleted_count():
+            kept.append(segment)
+        elif live:
+            reader = SegmentReader(writer.storage, writer.schema, segment)
+            writer.add_reader(reader)
+            reader.close()
+            size += live
+    return kept
+
+
+def _live(segment: Any) -> int:
+    return int(segment.doc_count_all() - segment.deleted_count())
 
 
 def _terms(passage: Passage) -> dict[str, Counter[str]]:

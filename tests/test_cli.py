@@ -53,7 +53,11 @@ def test_index_and_search(tmp_path: Path) -> None:
     )
     env = {"POCKETQA_INDEX": str(tmp_path / "index")}
     done = pocketqa("index", str(file), **env)
-    assert done.returncode == 1 and "faq.csv:4:" in done.stderr and "2 条已建索引" in done.stdout
+    assert (
+        done.returncode == 1
+        and "faq.csv:4:" in done.stderr
+        and "2 条已建索引，1 个文件，1 条有误" in done.stdout
+    )
     found = json.loads(pocketqa("search", "食堂什么时候营业", "--json", **env).stdout)
     assert found["text"] == "食堂什么时候营业" and found["refused"] is False
     assert found["hits"][0]["title"] == "食堂几点开门?" and 0 < found["hits"][0]["score"] <= 1

@@ -30,18 +30,21 @@ RANK = {
         2,
     ),
     **dict.fromkeys(
-        ["retriever", "scoring", "segments", "codec", "store", "generations", "engine", "sources"],
+        ["segments", "codec", "store", "generations", "reading", "followup", "engine", "sources"],
         3,
     ),
-    **dict.fromkeys(["reading", "followup"], 3),
-    **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 4),
-    **dict.fromkeys(["answering", "editing"], 5),
-    **dict.fromkeys(["running", "client"], 6),
-    **dict.fromkeys(["events", "views"], 7),
-    "app": 8,
-    "server": 9,
-    **dict.fromkeys(["cli", "cli_kb"], 10),
-    "__main__": 11,
+    **dict.fromkeys(
+        ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
+    ),
+    "retriever": 4,
+    **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
+    **dict.fromkeys(["answering", "editing"], 6),
+    **dict.fromkeys(["running", "client"], 7),
+    **dict.fromkeys(["events", "views"], 8),
+    "app": 9,
+    "server": 10,
+    **dict.fromkeys(["cli", "cli_kb"], 11),
+    "__main__": 12,
 }
 HOMES = {
     "whoosh": {"codec", "segments", "store"},

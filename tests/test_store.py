@@ -168,6 +168,32 @@ def test_what_is_derived_goes_with_its_segment(tmp_path: Path) -> None:
     assert {path.name.split(".")[0] for path in folder.glob("MAIN_*.*")} == now
 
 
+def test_segments_stay_few_and_deleted_ones_go(tmp_path: Path) -> None:
+    many = [Passage(str(n), f"问题{n}", f"答案{n}") for n in range(300)]
+    folder = written(tmp_path / "index", many)
+
+    def sizes() -> list[int]:
+        index = Index(folder)
+        found = sorted(segment.size for segment in index.segments)
+        index.close()
+        return found
+
+    for n in range(70):
+        store.change(folder, [Passage(f"new{n}", f"新问题{n}", "答案")])
+        assert len(sizes()) <= 5
+    (kept,) = (path for path in folder.glob("*.seg") if path.stat().st_size > 50_000)
+    store.change(folder, [], [str(n) for n in range(100)])
+    assert kept.exists() and 300 in sizes()
+    store.change(folder, [], [str(n) for n in range(100, 200)])
+    assert sum(sizes()) == 170 and not kept.exists()
+    for _ in range(3):
+        store.change(folder, many)
+        assert sum(sizes()) <= 370 + 70
+    store.change(folder, [], [str(n) for n in range(300)])
+    assert len(load(folder)) == 70 and sum(sizes()) <= 140
+    check(folder, load(folder))
+
+
 @pytest.mark.parametrize("identifier", ["\ud800", "有 空格 和\n换行", "x" * 5000])
 def test_any_id_can_be_found_again(tmp_path: Path, identifier: str) -> None:
     folder = written(tmp_path / "index", [Passage(identifier, "甲\ud800", "乙\x00")])
