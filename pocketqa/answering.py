@@ -19,7 +19,7 @@ from .protocol import FinishReason, Piece, Received, Request, Source
 BY_MODEL = "<small><i>(由语言模型自动生成)</i></small>"
 KNOWLEDGE_CLUE = "知识库依据:"
 NEAR_BEST = 0.85
-"""Passages whose score is below this share of the best one's would only distract a small model."""
+"""Passages of less relevance, beside the best one's 1, would only distract a small model."""
 CANDIDATES = 20
 """Passages looked at for the evidence and for related questions."""
 REFUSAL = {
@@ -94,7 +94,8 @@ def chat(
             yield piece
     finally:
         if any(said):
-            turn = Turn(request.text, "".join(said), bool(piece.received.sources))
+            answered = tuple(source.title for source in piece.received.sources)
+            turn = Turn(request.text, "".join(said), bool(answered), answered)
             services.dialogues.add(key, turn)
     yield piece
 
@@ -136,10 +137,11 @@ def _answer(
 
     query = standalone(question, history, lambda text: _surety(retriever.retrieve(text, 1)))
     hits = retriever.retrieve(query, CANDIDATES)
-    asked = [turn.question for turn in history]
-    alter = tuple(retriever.related(query, hits, 3, exclude=[question, *asked]))
-    found = [hit for hit in hits if hit.score >= config.min_score]
-    if not found:
+    is_found = bool(hits) and hits[0].score >= config.min_score
+    known = [text for turn in history for text in (turn.question, *turn.answered)]
+    answering = hits if is_found else []  # what is refused may be offered
+    alter = tuple(retriever.related(query, answering, 3, exclude=[question, *known]))
+    if not is_found:
         received = Received(alter=alter, history=past)
         if config.on_miss == "refuse":
             yield from _whole(REFUSAL[prompt.language(question)], received)
@@ -148,12 +150,12 @@ def _answer(
             yield from _generate(question, messages, received, services, cancellation)
         return
 
-    best = found[0]
+    best = hits[0]
     if _gives_curated(best, config):
         received = _evidence([best], "", "", alter, past)
         yield from _whole(best.passage.text, received)
         return
-    found = [hit for hit in found if hit.score >= NEAR_BEST * best.score][: config.passages]
+    found = [hit for hit in hits if hit.relevance >= NEAR_BEST][: config.passages]
     used = found[: prompt.fitting([hit.passage for hit in found])]
     material = prompt.material([hit.passage for hit in used])
     messages = prompt.build(question, history, material)

@@ -18,12 +18,15 @@ MAX_KEPT_TURNS = 50
 class Turn:
     """A question and what was answered, in part if the answer was stopped.
 
-    `grounded` is False for small talk and refusals, which rest on no passage.
+    Attributes:
+        grounded: False for small talk and refusals, which rest on no passage.
+        answered: the titles of the passages that the answer rests on.
     """
 
     question: str
     answer: str
     grounded: bool = True
+    answered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

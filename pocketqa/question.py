@@ -43,10 +43,17 @@ _SENTENCE = re.compile(r"[?？!！。,，]")
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a question that is not filler: its text, and its distinct terms."""
+    """A word of a question that is not filler.
+
+    Attributes:
+        text: the word.
+        terms: its distinct terms.
+        synonyms: those of each of its synonyms.
+    """
 
     text: str
     terms: tuple[str, ...]
+    synonyms: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Question:
     Attributes:
         text: the cleaned text.
         terms: of each term, how much of its rarity (idf) it counts.
-        words: its words, less filler.
+        words: its distinct words, less filler.
         own: its distinct terms, without those of synonyms.
     """
 
@@ -70,32 +77,34 @@ def parse(text: str, idf: Callable[[str], float]) -> Question:
     """Weigh the terms of `text`; `idf` gives a term's rarity, the highest for an unknown one."""
     text = clean(text)
     found = list(words(text))
+    others = list(_synonyms(text, found))
     weights: dict[str, float] = defaultdict(float)
-    content = []
-    for word, _ in found:
-        own = tuple(dict.fromkeys(terms(word)))
-        filler = word in _FILLER
+    content: dict[str, Word] = {}
+    for word, at in found:
+        own = _distinct(word)
+        filler = _is_filler(word)
         _add(weights, own, idf, FILLER if filler else 1.0)
         if not filler:
-            content.append(Word(word, own))
+            end = at + len(word)
+            same = (terms_ for begin, to, terms_, _ in others if begin <= at and end <= to)
+            content.setdefault(word, Word(word, own, tuple(same)))
     across = ACROSS_KEYWORDS if _is_keywords(text) else 1.0
     for term, count in Counter(terms(text)).items():
         if term not in weights:
             weights[term] = across * count
     own_terms = frozenset(weights)
-    for other, share in _synonyms(text, found):
+    for _, _, terms_, share in others:
         extra: dict[str, float] = defaultdict(float)
-        _add(extra, tuple(dict.fromkeys(terms(other))), idf, SYNONYM * share)
-        for term, weight in extra.items():
-            if term not in own_terms:
-                weights[term] = max(weights[term], weight)
-    return Question(text, dict(weights), tuple(content), own_terms)
+        _add(extra, terms_, idf, SYNONYM * share)
+        for term in extra.keys() - own_terms:
+            weights[term] = max(weights[term], extra[term])
+    return Question(text, dict(weights), tuple(content.values()), own_terms)
 
 
 def content(text: str) -> frozenset[str]:
     """The distinct terms of the words of `text` that are not filler; of all where there is none."""
     found = [word for word, _ in words(text)]
-    kept = [word for word in found if word not in _FILLER] or found
+    kept = [word for word in found if not _is_filler(word)] or found
     return frozenset(term for word in kept for term in terms(word))
 
 
@@ -112,11 +121,25 @@ def _add(
             weights[term] += worth
 
 
-def _synonyms(text: str, found: list[tuple[str, int]]) -> Iterator[tuple[str, float]]:
+def _synonyms(
+    text: str, found: list[tuple[str, int]]
+) -> Iterator[tuple[int, int, tuple[str, ...], float]]:
+    """The synonyms in a question: (begin, end, the synonym's terms, its share)."""
     bounds = {at for _, at in found} | {at + len(word) for word, at in found}
-    for word, others in synonyms.find(text, bounds, synonyms.default()):
-        for other in others:
-            yield other, FILLER if word in _FILLER else 1.0
+    table = synonyms.default()
+    for begin, end in synonyms.find(text, bounds, table):
+        word = text[begin:end]
+        for other in table[word]:
+            yield begin, end, _distinct(other), FILLER if _is_filler(word) else 1.0
+
+
+def _is_filler(word: str) -> bool:
+    """Words of `_FILLER`, and small numbers, which stand in passages of every kind."""
+    return word in _FILLER or (len(word) < 3 and word.isdecimal())
+
+
+def _distinct(word: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(terms(word)))
 
 
 def _is_keywords(text: str) -> bool:

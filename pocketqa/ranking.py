@@ -122,17 +122,23 @@ class Ranker:
     def held(self, question: Question, rows: np.ndarray) -> np.ndarray:
         """Of each word of the question, the share that each of `rows` holds; (words, rows).
 
-        A word is held as far as its terms are, by rarity.
+        A word is held as far as its terms are, by rarity, or those of one of its synonyms.
         """
         shares = np.zeros((len(question.words), len(rows)))
         for word, share in zip(question.words, shares, strict=True):
-            for term in word.terms:
-                rarity = self.matrices.idf(term)
-                for first, docs, _ in self.matrices.postings(self.matrices.find(term)):
-                    at = np.minimum(np.searchsorted(docs, rows - first), len(docs) - 1)
-                    share += rarity * (docs[at] == rows - first)
-            share /= sum(map(self.matrices.idf, word.terms))
+            for terms in (word.terms, *word.synonyms):
+                np.maximum(share, self._share(terms, rows), out=share)
         return shares
+
+    def _share(self, terms: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
+        share, total = np.zeros(len(rows)), 0.0
+        for term in terms:
+            rarity = self.matrices.idf(term)
+            total += rarity
+            for first, docs, _ in self.matrices.postings(self.matrices.find(term)):
+                at = np.minimum(np.searchsorted(docs, rows - first), len(docs) - 1)
+                share += rarity * (docs[at] == rows - first)
+        return share / total
 
     def _add_up(self, question: Question) -> None:
         """Sum up the entries of every row, of characters and of pairs, in the buffers."""

@@ -28,8 +28,8 @@ class Retriever:
     def __init__(self, folder: Path) -> None:
         """Open one generation; see `open`."""
         self._index = Index(folder)
-        self._ranker = Ranker(folder, self._index)
-        self._passage = lru_cache(5_000)(self._read)
+        self.ranker = Ranker(folder, self._index)
+        self.passage = lru_cache(5_000)(self._read)
         self._smalltalk = self._read_smalltalk()
 
     @classmethod
@@ -53,12 +53,12 @@ class Retriever:
         hit is given its own or that of the hit before it, whichever is less.
         """
         question = self._parse(text)
-        ranked = self._ranker.rank(question, max(k, 2))
+        ranked = self.ranker.rank(question, max(k, 2))
         if not len(ranked.rows):
             return []
-        passages = [self._passage(int(row)) for row in ranked.rows]
+        passages = [self.passage(int(row)) for row in ranked.rows]
         asked = normalise(text)
-        own = probabilities(self._ranker, question, ranked)
+        own = probabilities(self.ranker, question, ranked)
         found = [
             (1.0 if asked in _keys(passage) else float(probability), float(relevance), passage)
             for probability, relevance, passage in zip(
@@ -86,7 +86,7 @@ class Retriever:
         answers. Curated questions come first, titles of documents after them.
         """
         best = hits[0].passage if hits else None
-        chosen = Neighbours(self._ranker.matrices.idf, [text, *exclude], best)
+        chosen = Neighbours(self.ranker.matrices.idf, [text, *exclude], best)
         for passage in self._near(text, hits, best):
             if chosen.offer(passage) and len(chosen.curated) == k:
                 break
@@ -97,33 +97,33 @@ class Retriever:
         self._index.close()
 
     def _parse(self, text: str) -> Question:
-        return parse(text[:MAX_QUESTION], self._ranker.matrices.idf)
+        return parse(text[:MAX_QUESTION], self.ranker.matrices.idf)
 
     def _near(self, text: str, hits: Sequence[Hit], best: Passage | None) -> Iterator[Passage]:
         """What was found, what lies near the question, near the best hit's own, and a choice."""
         yield from (hit.passage for hit in hits)
         for near in (text, best.title if best else ""):
             if near:
-                rows = self._ranker.rank(self._parse(near), NEAR).rows
-                yield from (self._passage(int(row)) for row in rows)
+                rows = self.ranker.rank(self._parse(near), NEAR).rows
+                yield from (self.passage(int(row)) for row in rows)
         yield from self._openers()
 
     def _openers(self) -> Iterator[Passage]:
         """The first curated passage of each category: an offer for a question like no other."""
         seen: set[str] = set()
-        for row in self._ranker.matrices.rows_of("curated"):
-            passage = self._passage(int(row))
+        for row in self.ranker.matrices.rows_of("curated"):
+            passage = self.passage(int(row))
             if not passage.category or passage.category not in seen:
                 seen.add(passage.category)
                 yield passage
 
     def _read(self, row: int) -> Passage:
-        segment, doc = self._ranker.matrices.place(row)
+        segment, doc = self.ranker.matrices.place(row)
         return self._index.segments[segment].passage(doc)
 
     def _read_smalltalk(self) -> dict[str, Passage]:
         found: dict[str, Passage] = {}
-        for row in self._ranker.matrices.rows_of("smalltalk"):
+        for row in self.ranker.matrices.rows_of("smalltalk"):
             passage = self._read(int(row))
             for question in (passage.title, *passage.similar):
                 found.setdefault(without_particles(question), passage)

@@ -36,8 +36,8 @@ def read(lines: Iterable[str]) -> Table:
     return {word: tuple(others) for word, others in found.items()}
 
 
-def find(text: str, bounds: set[int], table: Table) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The words of `table` in the clean `text`, the longest first where several begin.
+def find(text: str, bounds: set[int], table: Table) -> Iterator[tuple[int, int]]:
+    """Where the clean `text` holds words of `table`: (begin, end), the longest where several begin.
 
     Both ends of a word must be among `bounds`, the places where dictionary words begin or end: 个税
     is not in 每个税种.
@@ -47,7 +47,7 @@ def find(text: str, bounds: set[int], table: Table) -> Iterator[tuple[str, tuple
         for end in range(min(len(text), at + longest), at + 1, -1):
             word = text[at:end]
             if word in table and at in bounds and end in bounds:
-                yield word, table[word]
+                yield at, end
                 at = end - 1
                 break
         at += 1
