@@ -6,13 +6,17 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
+from .cli_eval import evaluate
 from .cli_kb import kb, wait_option
 from .errors import PocketQAError
+
+if TYPE_CHECKING:
+    from .passages import Hit
 
 
 class _Group(click.Group):
@@ -35,6 +39,7 @@ def main() -> None:
 
 
 main.add_command(kb)
+main.add_command(evaluate)
 
 
 @main.command()
@@ -96,28 +101,40 @@ def index(paths: tuple[Path, ...], out: Path | None, wait: bool) -> None:
 
 
 @main.command()
-@click.argument("text")
+@click.argument("text", required=False)
+@click.option("--file", type=click.Path(path_type=Path), help="questions, JSONL or one a line")
 @click.option("-k", default=5, type=click.IntRange(1, 100), help="passages to show")
-@click.option("--json", "as_json", is_flag=True, help="one JSON object")
-def search(text: str, k: int, as_json: bool) -> None:
-    """Show the passages that TEXT finds, best first."""
-    from . import indexing
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a question")
+def search(text: str | None, file: Path | None, k: int, as_json: bool) -> None:
+    """Show the passages that TEXT finds, best first; or each question of a file."""
+    from . import indexing, queries
     from .config import load
 
-    config = load()
-    hits = indexing.open_index(config).retrieve(text, k)
-    if as_json:
-        refused = not hits or hits[0].score < config.min_score
-        rows = [
-            {"id": hit.passage.id, "score": hit.score, "title": hit.passage.title} for hit in hits
-        ]
-        click.echo(json.dumps({"text": text, "hits": rows, "refused": refused}, ensure_ascii=False))
-        return
-    for hit in hits:
-        passage = hit.passage
-        click.echo(
-            f"{hit.score:.3f}  {passage.title}\n       {passage.text}\n       {passage.source}"
+    if (text is None) == (file is None):
+        raise PocketQAError(
+            "usage", "请给出问题，或 --file 文件，二者选一", "give either a question or --file"
         )
+    config = load()
+    asked = queries.read(file) if file else [text or ""]
+    retriever = indexing.open_index(config)
+    for question in asked:
+        hits = retriever.retrieve(question, k)
+        if as_json:
+            click.echo(_found(question, hits, config.min_score))
+            continue
+        if file:
+            click.echo(f"# {question}")
+        for hit in hits:
+            passage = hit.passage
+            click.echo(
+                f"{hit.score:.3f}  {passage.title}\n       {passage.text}\n       {passage.source}"
+            )
+
+
+def _found(text: str, hits: list[Hit], min_score: float) -> str:
+    rows = [{"id": hit.passage.id, "score": hit.score, "title": hit.passage.title} for hit in hits]
+    refused = not hits or hits[0].score < min_score
+    return json.dumps({"text": text, "hits": rows, "refused": refused}, ensure_ascii=False)
 
 
 @main.command()

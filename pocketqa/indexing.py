@@ -78,11 +78,15 @@ def build(
 
 
 def build_index(
-    read: Iterable[Passage], directory: Path, *, origin: dict[str, str] | None = None
+    read: Iterable[Passage],
+    directory: Path,
+    *,
+    origin: dict[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> About:
     """Build an index of passages in `directory`."""
     with generations.lock(directory):
-        return _rebuild(directory, list(read), origin)
+        return _rebuild(directory, list(read), origin, progress)
 
 
 def read_paths(paths: Sequence[Path]) -> tuple[list[Passage], list[Fault]]:

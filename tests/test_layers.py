@@ -36,14 +36,14 @@ RANK = {
     **dict.fromkeys(
         ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
     ),
-    "retriever": 4,
+    **dict.fromkeys(["retriever", "queries"], 4),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
-    **dict.fromkeys(["answering", "editing"], 6),
+    **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
     **dict.fromkeys(["running", "client"], 7),
     **dict.fromkeys(["events", "views"], 8),
     "app": 9,
     "server": 10,
-    **dict.fromkeys(["cli", "cli_kb"], 11),
+    **dict.fromkeys(["cli", "cli_kb", "cli_eval"], 11),
     "__main__": 12,
 }
 HOMES = {
@@ -56,7 +56,9 @@ HOMES = {
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
     "socketio": {"client"},
-    "click": {"cli", "cli_kb"},
+    "click": {"cli", "cli_kb", "cli_eval"},
+    "ir_measures": {"evaluation"},
+    "matplotlib": {"reliability"},
     "pydantic": {"config"},
     "rjieba": {"analysis"},
     "huggingface_hub": {"sources"},
