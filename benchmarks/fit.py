@@ -29,7 +29,7 @@ from pocketqa.question import parse
 from pocketqa.retriever import MAX_QUESTION, Retriever
 
 HALL = ROOT / "benchmarks" / "hall"
-THRESHOLD = 0.15
+THRESHOLD = 0.12
 SHARPNESS = 4.0
 """How steeply a question that does not belong is marked down: those that do are left alone."""
 FOREIGN = {"reading": 1.4, "hall": 0.03}

@@ -75,7 +75,7 @@ class Config(BaseSettings):
         "refuse", description="what happens when nothing relevant is found"
     )
     passages: int = Field(2, ge=1, le=10, description="passages handed to the model")
-    min_score: float = Field(0.15, ge=0, le=1, description="below this score nothing was found")
+    min_score: float = Field(0.12, ge=0, le=1, description="below this score nothing was found")
     curated_score: float = Field(
         0.9, ge=0, le=1, description="from this score on answer_mode auto gives the curated answer"
     )

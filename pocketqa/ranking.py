@@ -90,7 +90,7 @@ class Ranker:
 
     def __init__(self, folder: Path, index: Index) -> None:
         """Map the matrices of `index`, which is in `folder`."""
-        self.matrices = Matrices(folder, index)
+        self.index, self.matrices = index, Matrices(folder, index)
         rows = self.matrices.firsts[-1]
         self._characters, self._pairs = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
 

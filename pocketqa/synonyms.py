@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,21 +20,23 @@ def read(lines: Iterable[str]) -> Table:
     Raises:
         ValueError: for a line of another form.
     """
-    found: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[str, None]] = defaultdict(dict)
     for line in lines:
         line = clean(line.split("#")[0]).strip()
         if not line:
             continue
         left, mark, right = line.partition(" > ")
         if mark:
-            found.setdefault(left.strip(), {}).update(dict.fromkeys(right.split()))
+            found[left.strip()].update(dict.fromkeys(right.split()))
             continue
         group = [word.strip() for word in line.split(" = ")]
         if len(group) < 2 or not all(group):
             raise ValueError(f"not a line of synonyms: {line!r}")
         for word in group:
-            found.setdefault(word, {}).update(dict.fromkeys(w for w in group if w != word))
-    return {word: tuple(others) for word, others in found.items()}
+            found[word].update(dict.fromkeys(group))
+    # Two spellings of a word may be one once they are clean.
+    table = {word: tuple(o for o in others if o != word) for word, others in found.items()}
+    return {word: others for word, others in table.items() if others}
 
 
 def find(text: str, bounds: set[int], table: Table) -> Iterator[tuple[int, int]]:
