@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from .cli_kb import kb, wait_option
 from .errors import PocketQAError
 
 if TYPE_CHECKING:
-    from .passages import Hit
+    from .passages import Hit, Passage
 
 
 class _Group(click.Group):
@@ -73,9 +74,19 @@ def show_config() -> None:
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="folder; default: POCKETQA_INDEX")
+@click.option("--expand", is_flag=True, help="let the model write questions first; takes long")
+@click.option(
+    "--questions", default=3, type=click.IntRange(1, 10), help="at most, a passage, with --expand"
+)
 @wait_option
-def index(paths: tuple[Path, ...], out: Path | None, wait: bool) -> None:
-    """Build the index from files and folders. Exits with 1 if a row could not be read."""
+def index(
+    paths: tuple[Path, ...], out: Path | None, expand: bool, questions: int, wait: bool
+) -> None:
+    """Build the index from files and folders. Exits with 1 if a row could not be read.
+
+    With --expand the model writes questions that each passage answers, by which it is found too.
+    What is written is kept: interrupted, a further run goes on from there.
+    """
     from tqdm import tqdm
 
     from . import indexing
@@ -83,13 +94,14 @@ def index(paths: tuple[Path, ...], out: Path | None, wait: bool) -> None:
 
     directory = out or load().index_dir
     began = time.monotonic()
+    more: dict[str, Any] = {"expand": _expand(paths, directory, questions, wait)} if expand else {}
     with tqdm(desc="索引 index", unit="条", disable=None, leave=False, file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        built = indexing.build(paths, directory, wait=wait, progress=progress)
+        built = indexing.build(paths, directory, wait=wait, progress=progress, **more)
     for fault in built.faults:
         click.echo(str(fault), err=True)
     click.echo(
@@ -98,6 +110,37 @@ def index(paths: tuple[Path, ...], out: Path | None, wait: bool) -> None:
         f" / indexed, files, with faults, seconds: {directory}"
     )
     sys.exit(1 if built.faults else 0)
+
+
+def _expand(
+    paths: tuple[Path, ...], directory: Path, count: int, wait: bool
+) -> Callable[[list[Passage]], list[Passage]]:
+    """Let the model write the questions that are missing; returns what adds them to passages."""
+    from tqdm import tqdm
+
+    from . import app, expansion, generations, indexing
+    from .config import load
+
+    config = load()
+    # Held for the reading only, which finds a fault early: writing takes hours, and meanwhile
+    # others may change the index. `build` reads the files again.
+    with generations.lock(directory, wait=wait):
+        read, _ = indexing.read_paths(paths)
+    expander = expansion.Expander(directory, config.model, count)
+    if missing := expander.missing(read):
+        engine = app.start_engine(config)
+        try:
+            engine.wait()
+            if isinstance(engine.failure, PocketQAError):
+                raise engine.failure
+            with tqdm(missing, desc="写问题 questions", unit="条", file=sys.stderr) as bar:
+                expander.write(bar, engine)
+        except KeyboardInterrupt:
+            _say("已写的问题已保存，再次运行会接着写", "what is written is kept: run it again")
+            raise
+        finally:
+            engine.close()
+    return expander.expand
 
 
 @main.command()

@@ -44,7 +44,10 @@ def to_jsonl(passages: Iterable[Passage]) -> str:
 
 
 def row(passage: Passage) -> dict[str, object]:
-    """A passage as an object of JSON, without what is empty; `id` and `place` are for people."""
+    """A passage as an object of JSON, without what is empty.
+
+    `id`, `place` and `expansion` are for people: they are not read again.
+    """
     names = ("title", "text") if passage.kind == "document" else ("question", "answer")
     values: dict[str, object] = {
         "id": passage.id,
@@ -55,6 +58,7 @@ def row(passage: Passage) -> dict[str, object]:
         "category": passage.category,
         "source": passage.source,
         "place": passage.place,
+        "expansion": list(passage.expansion),
     }
     return {key: value for key, value in values.items() if value}
 

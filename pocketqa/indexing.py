@@ -64,8 +64,11 @@ def build(
     *,
     wait: bool = False,
     progress: Progress | None = None,
+    expand: Callable[[list[Passage]], list[Passage]] = list,
 ) -> Built:
     """Read `paths` and build the index in `directory`; the old one stays until the new is whole.
+
+    `expand` gives the passages what else they are indexed under; it must be quick.
 
     Raises:
         KnowledgeError: `no_such_path`; `bad_knowledge` when nothing could be read;
@@ -74,7 +77,7 @@ def build(
     with generations.lock(directory, wait=wait):
         read, faults = read_paths(paths)
         files = {each.place.rpartition(":")[0] for each in read} | {each.file for each in faults}
-        return Built(_rebuild(directory, read, progress=progress), len(files), faults)
+        return Built(_rebuild(directory, expand(read), progress=progress), len(files), faults)
 
 
 def build_index(

@@ -37,6 +37,8 @@ class Passage:
         kind: who wrote it: `curated` and `smalltalk` are question and answer, `document` is prose.
         place: where it was read from: "id-card.csv:12", "faq.xlsx:Sheet1!14", "guide.docx:¶12",
             "a.pdf:p3", "all.zip/dir/faq.csv:3".
+        expansion: questions that the language model wrote (see `expansion`): searched for, and
+            neither shown nor trusted as `similar` is.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Passage:
     source: str = ""
     kind: Kind = "curated"
     place: str = ""
+    expansion: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

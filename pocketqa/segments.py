@@ -161,4 +161,5 @@ def _undelta(differences: np.ndarray, blocks: np.ndarray) -> np.ndarray:
 
 def _load(stored: str) -> Passage:
     fields = json.loads(stored)
-    return Passage(**{**fields, "similar": tuple(fields["similar"])})
+    lists = {name: tuple(fields.get(name, ())) for name in ("similar", "expansion")}
+    return Passage(**{**fields, **lists})

@@ -208,7 +208,7 @@ def _terms(passage: Passage) -> dict[str, Counter[str]]:
         return {}
     return {
         "title": Counter(terms(passage.title)),
-        "similar": Counter(terms("\n".join(passage.similar))),
+        "similar": Counter(terms("\n".join(passage.similar + passage.expansion))),
         "text": Counter(terms(passage.text)),
     }
 

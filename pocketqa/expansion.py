@@ -1,0 +1,223 @@
+"""Questions that the language model writes for passages, so that more ways of asking find them.
+
+Expansion of documents (doc2query, Nogueira and others 2019): a passage is also indexed under the
+words of questions that it answers. What the model wrote is kept in a file beside the index as it
+comes, so that an interrupted run goes on where it stopped and a rebuild asks for nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from .analysis import normalise, terms
+from .answering import LanguageModel
+from .engine import Message, Options
+from .errors import KnowledgeError, ModelError
+from .passages import Passage
+from .question import content
+
+MAX_TEXT = 800
+"""Characters of a passage that the model reads: what it asks about stands at the beginning."""
+TOKENS = 32
+"""New tokens for each question."""
+SHORTEST, LONGEST = 4, {"zh": 50, "en": 120}
+"""Letters of a question."""
+SUPPORT = 0.5
+"""Share of a question's content terms that the passage must hold."""
+
+SYSTEM = {
+    "zh": "你替来办事的市民提问，只提问，不回答。",
+    "en": "You ask what members of the public ask. You only ask, you never answer.",
+}
+ASK = {
+    "zh": "材料：{title}\n{text}\n\n市民想从这份材料里知道什么？换着说法，写{count}个不同的问题。",
+    "en": "Material: {title}\n{text}\n\n"
+    "What do people want to know from it? Write {count} different questions in everyday words.",
+}
+# A small model repeats one question without an example, and copies the questions of a single one.
+# These passages are nobody's: a question copied from them has no support in another passage.
+EXAMPLES = {
+    "zh": (
+        (
+            "读者证怎么办？",
+            "带身份证到图书馆一楼服务台填表，交押金100元，当场领证。16岁以下由家长陪同办理。",
+            "去图书馆借书要办什么手续？ 办借书卡押金要交多少钱？ 孩子自己能去领读者证吗？",
+        ),
+        (
+            "游泳馆管理办法 › 开放时间",
+            "每天9时至21时开放，周一上午换水，不开放。游泳须持健康证，儿童须有成人陪同。",
+            "游泳馆几点关门？ 星期一早上可以去游泳吗？ 带小孩游泳有什么要求？",
+        ),
+    ),
+    "en": (
+        (
+            "Getting a library card",
+            "Bring a photo ID and a deposit of 10 pounds to the desk. Children come with a parent.",
+            "What do I need to borrow books? How much is the deposit? Can my son join on his own?",
+        ),
+        (
+            "Swimming pool › Opening hours",
+            "Open from 9 to 21, closed on Monday mornings. A health certificate is required.",
+            "When does the pool close? Can I swim on a Monday? Do I have to see a doctor first?",
+        ),
+    ),
+}
+
+# A number is followed by a mark and no further digit: 3.5元 is not the third question.
+_NUMBER = re.compile(r"^(?:[(（]?(?:\d{1,2}|[一二三四五六七八九十])[.、:：)）](?!\d)|[-*•·])\s*")
+_LABEL = re.compile(r"^(?:问题?|Q|Question)\s*\d*\s*[:：.]\s*", re.IGNORECASE)
+_QUOTES = " \t　\"'“”‘’「」『』*_`#"
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_LATIN = re.compile(r"[A-Za-z]+")
+
+
+class Expander:
+    """Writes questions for passages and remembers them in a file beside the index."""
+
+    def __init__(self, directory: Path, model: str, count: int) -> None:
+        """For the index in `directory`: up to `count` questions a passage, by the model `model`.
+
+        The file is `directory` with `.questions.jsonl` behind.
+        """
+        self.file = Path(f"{directory.resolve()}.questions.jsonl")
+        self._model, self._count = model, count
+        self._written = dict(_read(self.file))
+
+    def missing(self, passages: Iterable[Passage]) -> list[Passage]:
+        """The passages that the model has not yet been asked about; small talk is left out."""
+        wanted = {self._key(each): each for each in passages if each.kind != "smalltalk"}
+        return [each for key, each in wanted.items() if key not in self._written]
+
+    def write(self, passages: Iterable[Passage], model: LanguageModel) -> None:
+        """Ask the model about each passage; an answer is in the file before the next is asked for.
+
+        Raises:
+            ModelError: `model_unavailable`.
+            KnowledgeError: `index_unwritable`.
+        """
+        options = Options(max_new_tokens=TOKENS * self._count)
+        for passage in passages:
+            generation = model.submit(messages(passage, self._count), options)
+            written = "".join(generation)
+            if generation.finish_reason == "abort":
+                raise ModelError("model_unavailable", "模型已停止", "the model was stopped")
+            self._remember(passage, written)
+
+    def expand(self, passages: Iterable[Passage]) -> list[Passage]:
+        """The passages with the questions that are written for them, cleaned."""
+        return [
+            replace(
+                each, expansion=clean(self._written.get(self._key(each), ""), each, self._count)
+            )
+            for each in passages
+        ]
+
+    def _key(self, passage: Passage) -> str:
+        """Changes with the model, the passage's title and text, and the wording of the prompt."""
+        asked = [self._model, self._count, messages(passage, self._count)]
+        data = json.dumps(asked, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return hashlib.sha256(data).hexdigest()[:32]
+
+    def _remember(self, passage: Passage, written: str) -> None:
+        key = self._key(passage)
+        # What the model wrote is kept as it is: better cleaning then needs no new questions.
+        entry = {"key": key, "title": passage.title, "written": written}
+        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with self.file.open("ab") as file:
+                # A run that was killed may have left half a line.
+                begin = b"\n" if file.tell() and not _ends_a_line(self.file) else b""
+                file.write(begin + line.encode("utf-8", "surrogatepass"))
+        except OSError as error:
+            raise KnowledgeError(
+                "index_unwritable",
+                f"{self.file} 无法写入：{error.strerror}。腾出空间后再次运行会接着写",
+                f"{self.file} cannot be written: {error.strerror}. A further run goes on from here",
+            ) from error
+        self._written[key] = written
+
+
+def messages(passage: Passage, count: int) -> list[Message]:
+    """The prompt: examples, then the passage, in the passage's language."""
+    lang = language(passage.title + passage.text)
+    found = [Message(role="system", content=SYSTEM[lang])]
+    for title, text, written in EXAMPLES[lang]:
+        questions = re.split(r"(?<=[?？]) ", written)
+        numbered = "\n".join(f"{n}. {question}" for n, question in enumerate(questions, 1))
+        asked = ASK[lang].format(title=title, text=text, count=len(questions))
+        found.append(Message(role="user", content=asked))
+        found.append(Message(role="assistant", content=numbered))
+    asked = ASK[lang].format(title=passage.title, text=passage.text[:MAX_TEXT], count=count)
+    return [*found, Message(role="user", content=asked)]
+
+
+def clean(written: str, passage: Passage, count: int) -> tuple[str, ...]:
+    """The questions in what the model wrote that are fit for the index, at most `count`.
+
+    Left out is what ends without a question mark (an answer, or cut off), is too short or too
+    long, is in another language, says nothing that a known question does not say, or asks about
+    something that the passage does not hold.
+    """
+    lang = language(passage.title + passage.text)
+    known = [frozenset(terms(each)) for each in (passage.title, *passage.similar)]
+    held = frozenset(terms(f"{passage.title}\n{passage.text}"))
+    found: list[str] = []
+    for question in _questions(written):
+        own = frozenset(terms(question))
+        about = content(question)
+        if (
+            SHORTEST <= len(normalise(question)) <= LONGEST[lang]
+            and language(question) == lang
+            and not any(own <= other for other in known)
+            and len(about & held) >= SUPPORT * len(about)
+        ):
+            known.append(own)
+            found.append(question)
+    return tuple(found[:count])
+
+
+def language(text: str) -> str:
+    """`zh` if most of the text is Chinese, a character counted as a word; else `en`."""
+    return "zh" if len(_HAN.findall(text)) >= max(1, len(_LATIN.findall(text))) else "en"
+
+
+def _questions(written: str) -> Iterator[str]:
+    for part in re.split(r"\n|(?<=[?？])", written):
+        for mark in (_NUMBER, _LABEL):
+            part = mark.sub("", part.strip(_QUOTES))
+        part = " ".join(part.strip(_QUOTES).split())
+        if part.endswith(("?", "？")):
+            yield part
+
+
+def _read(file: Path) -> Iterator[tuple[str, str]]:
+    """Keys and what was written; lines that are damaged are passed over and asked for again."""
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise KnowledgeError(
+            "index_unreadable",
+            f"{file} 无法读取：{error.strerror}",
+            f"{file} cannot be read: {error.strerror}",
+        ) from error
+    for line in lines:
+        try:
+            found = json.loads(line)
+            yield str(found["key"]), str(found["written"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+
+
+def _ends_a_line(file: Path) -> bool:
+    with file.open("rb") as read:
+        read.seek(-1, os.SEEK_END)
+        return read.read() == b"\n"
