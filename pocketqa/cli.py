@@ -76,7 +76,7 @@ def show_config() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="folder; default: POCKETQA_INDEX")
 @click.option("--expand", is_flag=True, help="let the model write questions first; takes long")
 @click.option(
-    "--questions", default=3, type=click.IntRange(1, 10), help="at most, a passage, with --expand"
+    "--questions", default=3, type=click.IntRange(1, 5), help="at most, a passage, with --expand"
 )
 @wait_option
 def index(

@@ -40,38 +40,49 @@ ASK = {
     "en": "Material: {title}\n{text}\n\n"
     "What do people want to know from it? Write {count} different questions in everyday words.",
 }
-# A small model repeats one question without an example, and copies the questions of a single one.
-# These passages are nobody's: a question copied from them has no support in another passage.
+# A small model writes one question three times, unless each line has to ask about something else.
+ASPECTS = {
+    "zh": ("怎么做", "要什么", "特殊情况", "费用时间", "谁可以"),
+    "en": ("How", "What", "Exceptions", "Cost and time", "Who"),
+}
+# Of a single example it copies the questions. These passages are nobody's: a question copied from
+# them has no support in another passage.
 EXAMPLES = {
     "zh": (
         (
             "读者证怎么办？",
             "带身份证到图书馆一楼服务台填表，交押金100元，当场领证。16岁以下由家长陪同办理。",
-            "去图书馆借书要办什么手续？ 办借书卡押金要交多少钱？ 孩子自己能去领读者证吗？",
+            "去图书馆借书要办什么手续？ 办借书卡要交押金吗？ 孩子自己能去领读者证吗？"
+            " 押金要交多少钱？ 哪些人能办借书证？",
         ),
         (
             "游泳馆管理办法 › 开放时间",
             "每天9时至21时开放，周一上午换水，不开放。游泳须持健康证，儿童须有成人陪同。",
-            "游泳馆几点关门？ 星期一早上可以去游泳吗？ 带小孩游泳有什么要求？",
+            "我想游泳，几点去才开门？ 游泳要带健康证吗？ 星期一早上可以去游泳吗？"
+            " 晚上游到几点关门？ 小孩可以去游泳吗？",
         ),
     ),
     "en": (
         (
             "Getting a library card",
             "Bring a photo ID and a deposit of 10 pounds to the desk. Children come with a parent.",
-            "What do I need to borrow books? How much is the deposit? Can my son join on his own?",
+            "How can I borrow books? What do I have to bring? Can my son go without me?"
+            " How much is the deposit? Who can get a card?",
         ),
         (
             "Swimming pool › Opening hours",
             "Open from 9 to 21, closed on Monday mornings. A health certificate is required.",
-            "When does the pool close? Can I swim on a Monday? Do I have to see a doctor first?",
+            "When can I go swimming? Do I have to see a doctor first? Is it open every morning?"
+            " When does the pool close? Who may swim there?",
         ),
     ),
 }
-
 # A number is followed by a mark and no further digit: 3.5元 is not the third question.
 _NUMBER = re.compile(r"^(?:[(（]?(?:\d{1,2}|[一二三四五六七八九十])[.、:：)）](?!\d)|[-*•·])\s*")
-_LABEL = re.compile(r"^(?:问题?|Q|Question)\s*\d*\s*[:：.]\s*", re.IGNORECASE)
+_LABEL = re.compile(
+    rf"^(?:(?:{'|'.join((*ASPECTS['zh'], *ASPECTS['en']))}|问题?|Q|Question)\s*\d*\s*[:：.]\s*)+",
+    re.IGNORECASE,
+)
 _QUOTES = " \t　\"'“”‘’「」『』*_`#"
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]+")
@@ -81,7 +92,7 @@ class Expander:
     """Writes questions for passages and remembers them in a file beside the index."""
 
     def __init__(self, directory: Path, model: str, count: int) -> None:
-        """For the index in `directory`: up to `count` questions a passage, by the model `model`.
+        """For the index in `directory`: up to `count` (1 to 5) questions a passage, by `model`.
 
         The file is `directory` with `.questions.jsonl` behind.
         """
@@ -104,7 +115,7 @@ class Expander:
         options = Options(max_new_tokens=TOKENS * self._count)
         for passage in passages:
             generation = model.submit(messages(passage, self._count), options)
-            written = "".join(generation)
+            written = _lines(generation, self._count)
             if generation.finish_reason == "abort":
                 raise ModelError("model_unavailable", "模型已停止", "the model was stopped")
             self._remember(passage, written)
@@ -149,12 +160,13 @@ def messages(passage: Passage, count: int) -> list[Message]:
     lang = language(passage.title + passage.text)
     found = [Message(role="system", content=SYSTEM[lang])]
     for title, text, written in EXAMPLES[lang]:
-        questions = re.split(r"(?<=[?？]) ", written)
-        numbered = "\n".join(f"{n}. {question}" for n, question in enumerate(questions, 1))
-        asked = ASK[lang].format(title=title, text=text, count=len(questions))
+        lines = zip(ASPECTS[lang][:count], re.split(r"(?<=[?？]) ", written), strict=False)
+        asked = ASK[lang].format(title=title, text=text, count=count)
         found.append(Message(role="user", content=asked))
-        found.append(Message(role="assistant", content=numbered))
-    asked = ASK[lang].format(title=passage.title, text=passage.text[:MAX_TEXT], count=count)
+        found.append(Message(role="assistant", content="\n".join(map("：".join, lines))))
+    # A list in the passage would be gone on with, so its lines are joined.
+    text = " ".join(passage.text.split())[:MAX_TEXT]
+    asked = ASK[lang].format(title=passage.title, text=text, count=count)
     return [*found, Message(role="user", content=asked)]
 
 
@@ -186,6 +198,16 @@ def clean(written: str, passage: Passage, count: int) -> tuple[str, ...]:
 def language(text: str) -> str:
     """`zh` if most of the text is Chinese, a character counted as a word; else `en`."""
     return "zh" if len(_HAN.findall(text)) >= max(1, len(_LATIN.findall(text))) else "en"
+
+
+def _lines(deltas: Iterable[str], count: int) -> str:
+    """The first `count` lines; what comes after them only repeats them, and takes its time."""
+    text = ""
+    for delta in deltas:
+        text = (text + delta).lstrip()
+        if len(lines := text.split("\n")) > count:
+            return "\n".join(lines[:count])
+    return text
 
 
 def _questions(written: str) -> Iterator[str]:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from fakes import FakeModel
 
-from pocketqa import expansion, export, indexing, segments
+from pocketqa import app, cli, expansion, export, indexing, segments
+from pocketqa.config import load
 from pocketqa.engine import Engine
 from pocketqa.errors import KnowledgeError, ModelError
 from pocketqa.expansion import Expander, clean
@@ -46,6 +48,10 @@ def engine(model: FakeModel) -> Iterator[Engine]:
         ("（1）访客怎么付款？ (2) 周末食堂开吗？", ["访客怎么付款？", "周末食堂开吗？"]),
         ("- “访客怎么付款？”\n* **周末食堂开吗？**", ["访客怎么付款？", "周末食堂开吗？"]),
         ("问题1：访客怎么付款？\nQ2: 周末食堂开吗？", ["访客怎么付款？", "周末食堂开吗？"]),
+        (
+            "怎么做：要什么：访客怎么付款？\nHow: 周末食堂开吗？",
+            ["访客怎么付款？", "周末食堂开吗？"],
+        ),
         ("访客怎么付款？访客怎么付款?\n访 客 怎 么 付 款？", ["访客怎么付款？"]),
         ("7.5元就餐可以扫码付款吗？", ["7.5元就餐可以扫码付款吗？"]),
         ("食堂几点开门？\n食堂什么时候营业？\n几点开门？", []),  # echoes
@@ -66,8 +72,8 @@ def test_at_most_so_many_and_in_the_passages_language() -> None:
     assert len(clean("访客怎么付款？周末停业吗？就餐要工作证吗？", CANTEEN, 2)) == 2
     written = "1. Where do visitors park?\n2. 访客在哪里停车？\n3. Is parking behind it free?"
     assert clean(written, ENGLISH, 3) == ("Where do visitors park?", "Is parking behind it free?")
-    assert "Write 3 different questions" in expansion.messages(ENGLISH, 3)[-1]["content"]
-    assert "写3个不同的问题" in expansion.messages(CANTEEN, 3)[-1]["content"]
+    assert "Write 3 different" in expansion.messages(ENGLISH, 3)[-1]["content"]
+    assert "写3个不同的" in expansion.messages(CANTEEN, 3)[-1]["content"]
 
 
 def test_a_long_passage_is_cut_for_the_prompt() -> None:
@@ -185,3 +191,75 @@ def test_exported_apart_from_what_people_wrote() -> None:
 def test_passages_stored_before_there_was_expansion() -> None:
     stored = {key: value for key, value in vars(CANTEEN).items() if key != "expansion"}
     assert segments._load(json.dumps(stored)) == CANTEEN
+
+
+@pytest.fixture
+def faq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of two questions; the configured index lies beside it."""
+    monkeypatch.setenv("POCKETQA_INDEX", str(tmp_path / "index"))
+    file = tmp_path / "faq.csv"
+    file.write_text(
+        f"问题,答案\n{CANTEEN.title},{CANTEEN.text}\n{LIBRARY.title},{LIBRARY.text}\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+def index_with(
+    monkeypatch: pytest.MonkeyPatch, load: Callable[[], FakeModel], *arguments: str
+) -> Result:
+    """`pocketqa index`, where the model is what `load` returns."""
+    monkeypatch.setattr(app, "start_engine", lambda config: Engine(load))
+    return CliRunner().invoke(cli.main, ["index", *arguments])
+
+
+def unavailable() -> FakeModel:
+    raise ModelError("model_unavailable", "无法加载模型", "cannot load the model")
+
+
+def test_index_expand(faq: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = index_with(monkeypatch, lambda: model, str(faq), "--expand", "--questions", "1")
+    assert done.exit_code == 0 and "2 条已建索引" in done.stdout
+    assert len(model.prompts) == 2 and "写1个" in model.prompts[0][-1]["content"]
+    found = {each.title: each for each in indexing.read_all(faq.parent / "index")}
+    assert found[CANTEEN.title].expansion == ("访客怎么付款？",)
+    # A rebuild needs no model, and one without --expand leaves the questions out.
+    again = index_with(monkeypatch, unavailable, str(faq), "--expand", "--questions", "1")
+    assert again.exit_code == 0
+    assert indexing.read_all(faq.parent / "index") == list(found.values())
+    assert index_with(monkeypatch, unavailable, str(faq)).exit_code == 0
+    assert not any(each.expansion for each in indexing.read_all(faq.parent / "index"))
+
+
+def test_index_expand_interrupted(
+    faq: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_with(monkeypatch, unavailable, str(faq))
+    before = indexing.read_all(faq.parent / "index")
+    model.fault = KeyboardInterrupt()
+    done = index_with(monkeypatch, lambda: model, str(faq), "--expand")
+    assert done.exit_code == 1 and "再次运行会接着写" in done.stderr
+    assert indexing.read_all(faq.parent / "index") == before
+
+
+def test_index_expand_without_a_model(faq: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = index_with(monkeypatch, unavailable, str(faq), "--expand")
+    assert done.exit_code == 1 and "无法加载模型\ncannot load" in done.stderr
+    assert not list(faq.parent.glob("index/gen-*"))
+
+
+@pytest.mark.model
+def test_the_real_model_writes_questions(tmp_path: Path) -> None:
+    config = load()
+    engine = app.start_engine(config)
+    expander = Expander(tmp_path / "index", config.model, 3)
+    engine.wait()
+    try:
+        expander.write([CANTEEN, LIBRARY], engine)
+    finally:
+        engine.close()
+    assert expander.missing([CANTEEN, LIBRARY]) == []
+    written = [
+        question for each in expander.expand([CANTEEN, LIBRARY]) for question in each.expansion
+    ]
+    assert written, expander.file.read_text(encoding="utf-8")
