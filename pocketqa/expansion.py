@@ -56,10 +56,10 @@ EXAMPLES = {
             " 押金要交多少钱？ 哪些人能办借书证？",
         ),
         (
-            "游泳馆管理办法 › 开放时间",
-            "每天9时至21时开放，周一上午换水，不开放。游泳须持健康证，儿童须有成人陪同。",
-            "我想游泳，几点去才开门？ 游泳要带健康证吗？ 星期一早上可以去游泳吗？"
-            " 晚上游到几点关门？ 小孩可以去游泳吗？",
+            "停车管理办法 › 月卡",
+            "凭行驶证和住户证件到物业办理，每月200元，欠费停用。租客须有业主的同意书。",
+            "小区停车的月卡怎么办？ 办月卡要带哪些证件？ 租房的人能办吗？"
+            " 停车一个月要多少钱？ 谁能办停车月卡？",
         ),
     ),
     "en": (
@@ -70,10 +70,10 @@ EXAMPLES = {
             " How much is the deposit? Who can get a card?",
         ),
         (
-            "Swimming pool › Opening hours",
-            "Open from 9 to 21, closed on Monday mornings. A health certificate is required.",
-            "When can I go swimming? Do I have to see a doctor first? Is it open every morning?"
-            " When does the pool close? Who may swim there?",
+            "Parking rules › Monthly permits",
+            "Show your licence and proof of address. 200 pounds; tenants need the owner's consent.",
+            "How can I park here every day? Which papers do I need for it? What if I only rent?"
+            " What does it cost a month? Who can have a permit?",
         ),
     ),
 }
