@@ -32,7 +32,7 @@ HALL = ROOT / "benchmarks" / "hall"
 THRESHOLD = 0.12
 SHARPNESS = 4.0
 """How steeply a question that does not belong is marked down: those that do are left alone."""
-FOREIGN = {"reading": 1.4, "hall": 0.03}
+FOREIGN = {"reading": 1.6, "hall": 0.03}
 """What off-topic questions count against the set's own; `FOREIGN_ELSE` where it is not named."""
 FOREIGN_ELSE = 0.5
 

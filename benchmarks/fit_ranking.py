@@ -18,8 +18,8 @@ from pocketqa.ranking import LIKENESS, Candidates, Weights
 from pocketqa.retriever import MAX_QUESTION, Retriever
 
 ROOT = Path(__file__).resolve().parent.parent
-START = Weights(0.9, 1.0, 0.22, 0.13, 0.12, 0.1, 0.04)
-RIDGE = 0.002
+START = Weights(0.9, 1.0, 0.1, 0.0, 0.08, 0.08, 0.03)
+RIDGE = 0.05
 STEPS = (0.3, 0.1, 0.05, 0.02)
 ROUNDS = 3
 
@@ -49,7 +49,7 @@ def open_set(path: Path, folder: Path) -> tuple[Path, Retriever]:
     return path, Retriever.open(folder)
 
 
-def ask(path: Path, retriever: Retriever) -> Iterator[Asked]:
+def ask(path: Path, retriever: Retriever, weights: Weights = START) -> Iterator[Asked]:
     """Every question of a set that has gold."""
     gains: dict[str, dict[str, float]] = {}
     for line in (path / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]:
@@ -58,7 +58,7 @@ def ask(path: Path, retriever: Retriever) -> Iterator[Asked]:
     ranker = retriever.ranker
     for number, row in enumerate(r for r in rows(path / "queries.jsonl") if r["_id"] in gains):
         question = parse(row["text"][:MAX_QUESTION], ranker.matrices.idf)
-        found = ranker.candidates(question, ranking.CANDIDATES, START)
+        found = ranker.candidates(question, ranking.CANDIDATES, weights)
         ids = tuple(retriever.passage(int(at)).id for at in found.rows)
         split = row.get("split", ("fit", "test")[number % 2])
         yield Asked(row["text"], gains[row["_id"]], split, found, ids)

@@ -26,9 +26,9 @@ from .segments import Index, Postings, Segment
 
 K1 = 1.2
 B = {"title": 0.6, "similar": 0.6, "text": 0.85}
-TITLE, PLAIN_TITLE = 6.0, 1.5  # weight of titles that tell passages apart, and of those that do not
+TITLE, PLAIN_TITLE = 5.0, 1.5  # weight of titles that tell passages apart, and of those that do not
 TELLING = 2.0  # bigrams of titles per passage from which titles tell passages apart
-SIMILAR = 0.3  # weight of similar questions, in that of the title
+SIMILAR = 0.15  # weight of similar questions, in that of the title
 REDO = 4  # matrices are made anew when what came since is this many times what they were made for
 
 KINDS: tuple[Kind, ...] = ("smalltalk", "document", "curated")
