@@ -47,7 +47,7 @@ setup(
         "pocketqa.knowledge": "knowledge",
     },
     package_data={
-        "pocketqa": ["*.json"],
+        "pocketqa": ["*.json", "*.txt"],
         "pocketqa.templates": ["*.html"],
         "pocketqa.static": ["*.*", "vendor/*"],
         "pocketqa.knowledge": ["*.csv", "procedures/*.md"],
