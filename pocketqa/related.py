@@ -36,10 +36,10 @@ class Neighbours:
             return False
         self._seen.add(passage.id)
         asks = [content(question) for question in (passage.title, *passage.similar)]
-        if any(self._alike(a, b) >= PARAPHRASE for a in asks for b in self._taken):
+        if any(self.alike(a, b) >= PARAPHRASE for a in asks for b in self._taken):
             return False
         answer = frozenset(terms(passage.text))
-        if any(self._alike(answer, other) >= SAME_ANSWER for other in self._answers):
+        if any(self.alike(answer, other) >= SAME_ANSWER for other in self._answers):
             return False
         self._take(passage)
         chosen = self.documents if passage.kind == "document" else self.curated
@@ -51,7 +51,7 @@ class Neighbours:
         self._taken += [content(question) for question in (passage.title, *passage.similar)]
         self._answers.append(frozenset(terms(passage.text)))
 
-    def _alike(self, a: frozenset[str], b: frozenset[str]) -> float:
+    def alike(self, a: frozenset[str], b: frozenset[str]) -> float:
         """The terms that both have among those that either has, by rarity, 0 to 1."""
         either = sum(map(self._idf, a | b))
         return sum(map(self._idf, a & b)) / either if either else float(a == b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from .store import SCHEMA
 
 NEAR = 40
 """Passages near a question that related ones are chosen from."""
+SAME_TOPIC = 0.2
+"""What a passage of the answer's topic has before others, where the best one's relevance is 1."""
 MAX_QUESTION = 300
 """Characters of a question that are searched for: what it is about stands in so many."""
 
@@ -87,7 +90,7 @@ class Retriever:
         """
         best = hits[0].passage if hits else None
         chosen = Neighbours(self.ranker.matrices.idf, [text, *exclude], best)
-        for passage in self._near(text, hits, best):
+        for passage in self._near(text, best):
             if chosen.offer(passage) and len(chosen.curated) == k:
                 break
         return (chosen.curated + chosen.documents)[:k]
@@ -99,13 +102,17 @@ class Retriever:
     def _parse(self, text: str) -> Question:
         return parse(text[:MAX_QUESTION], self.ranker.matrices.idf)
 
-    def _near(self, text: str, hits: Sequence[Hit], best: Passage | None) -> Iterator[Passage]:
-        """What was found, what lies near the question, near the best hit's own, and a choice."""
-        yield from (hit.passage for hit in hits)
-        for near in (text, best.title if best else ""):
-            if near:
-                rows = self.ranker.rank(self._parse(near), NEAR).rows
-                yield from (self.passage(int(row)) for row in rows)
+    def _near(self, text: str, best: Passage | None) -> Iterator[Passage]:
+        """What lies near the question and near the best hit's own, then a choice."""
+        relevance: dict[int, float] = defaultdict(float)
+        for near in [text, best.title] if best else [text]:
+            ranked = self.ranker.rank(self._parse(near), NEAR)
+            for row, score in zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True):
+                relevance[row] += score / ranked.scores[0]
+        if best:
+            for row in relevance:
+                relevance[row] += SAME_TOPIC * (self.passage(row).category == best.category)
+        yield from map(self.passage, sorted(relevance, key=relevance.__getitem__, reverse=True))
         yield from self._openers()
 
     def _openers(self) -> Iterator[Passage]:
