@@ -63,8 +63,6 @@ HOMES = {
     "pydantic": {"config"},
     "rjieba": {"analysis"},
     "opencc": {"analysis"},
-    "ir_measures": {"evaluation"},
-    "matplotlib": {"reliability"},
     "huggingface_hub": {"sources"},
     "python_calamine": {"readers"},
     "docx": {"readers"},
