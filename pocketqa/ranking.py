@@ -135,9 +135,11 @@ class Ranker:
         for term in terms:
             rarity = self.matrices.idf(term)
             total += rarity
-            for first, docs, _ in self.matrices.postings(self.matrices.find(term)):
-                at = np.minimum(np.searchsorted(docs, rows - first), len(docs) - 1)
-                share += rarity * (docs[at] == rows - first)
+            for first, docs in self.matrices.holders(self.matrices.find(term)):
+                # Of one type with `docs`, which would be converted as a whole otherwise.
+                wanted = (rows - first).astype(docs.dtype)
+                at = np.minimum(docs.searchsorted(wanted), len(docs) - 1)
+                share += rarity * (docs[at] == wanted)
         return share / total
 
     def _add_up(self, question: Question) -> None:
@@ -146,9 +148,7 @@ class Ranker:
         for sums, counts in ((self._characters, _is_basic), (self._pairs, _is_pair)):
             total = sum(worth[term] for term in question.own if counts(term))
             for term in filter(counts, worth if total else ()):
-                value = np.float32(worth[term] / total)
-                for first, docs, entries in self.matrices.postings(self.matrices.find(term)):
-                    sums[docs + first if first else docs] += value * entries
+                self.matrices.add(self.matrices.find(term), worth[term] / total, sums)
 
     def _compare(self, question: Question, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """Compare a question with those that each of `rows` is known to answer."""
