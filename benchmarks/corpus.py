@@ -26,6 +26,12 @@ SHORTEST, LONGEST = 80, 300
 STEEPNESS = 0.8
 """Exponent of the choice: the r-th word of a list comes as often as 1 / r ** STEEPNESS."""
 QUERIES = 500
+FORMS = (
+    "在{place}{matter}{question}？",
+    "{place}{matter} › {heading}",
+    "{place}{thing}：{matter}的{heading}",
+    "{matter}{question}（{place}）？",
+)
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,7 @@ def _topics(rng: Random, n: int) -> Iterator[Topic]:
 
 def _row(rng: Random, number: int, topic: Topic) -> Row:
     aspect, words = ASPECTS[topic.aspect], _Words(rng, topic)
-    form = rng.choice(("在{place}{matter}{question}？", "{place}{matter} › {heading}",
-                       "{place}{thing}：{matter}的{heading}", "{matter}{question}（{place}）？"))  # fmt: skip
+    form = rng.choice(FORMS)
     words |= {"question": aspect.question, "heading": aspect.heading}
     text, wanted = "", rng.randint(SHORTEST, LONGEST - 40)
     own = list(aspect.sentences)

@@ -107,7 +107,6 @@ def build_tantivy(rows: Sequence[Row], folder: Path) -> None:
 
 
 def open_tantivy(folder: Path) -> Search:
-    import tantivy
     from tantivy import Occur, Query
 
     index = _tantivy(folder)

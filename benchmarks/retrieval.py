@@ -1,6 +1,6 @@
-"""Ours, plain Whoosh, bm25s, tantivy and SQLite FTS5 on the same passages and questions, in one run.
+"""Ours, plain Whoosh, bm25s, tantivy and SQLite FTS5 on the same passages, in one run.
 
-    python benchmarks/retrieval.py [--json] [--passages N] [--sets DIR…] [--engines NAME…] [--no-hub]
+    python benchmarks/retrieval.py [--json] [--passages N] [--sets DIR…] [--engines NAME…]
 
 Speed on a made corpus of N passages (`corpus.py`) together with those of the sets; nDCG@10 on its
 questions, and on each set (BEIR layout, default: those of ../shared/data) alone. Each engine is
@@ -191,7 +191,8 @@ def shown(report: dict[str, Any]) -> str:
     engines = report["engines"]
     columns = list(next(iter(engines.values())))
     lines = [
-        f"{report['passages']} passages, {report['queries']} queries, load {report['load_before']}\n",
+        f"{report['passages']} passages, {report['queries']} queries, "
+        f"load {report['load_before']}\n",
         "| | " + " | ".join(columns) + " |",
         "|---" * (len(columns) + 1) + "|",
     ]
