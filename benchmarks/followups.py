@@ -4,6 +4,7 @@
 
 Prints hit@1, hit@3 and MRR@10 for each kind of dialogue of `dialogues.jsonl`, for its two halves.
 The rules were made looking at `dev`; `test` shows how they do on dialogues they were not made for.
+Then the share of questions about something else that are refused after each of `TOPICS`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from pathlib import Path
 from pocketqa import indexing
 from pocketqa.config import Config
 from pocketqa.dialogue import Turn
-from pocketqa.followup import standalone
+from pocketqa.followup import Surety, standalone
 from pocketqa.retriever import Retriever
 
 ROOT = Path(__file__).resolve().parent.parent
 DIALOGUES = Path(__file__).with_name("dialogues.jsonl")
+OFF_TOPIC = Path(__file__).with_name("off_topic.jsonl")
+TOPICS = ("身份证丢了怎么补办?", "公积金怎么提取", "离婚要等多久")
+"""What was asked before a question about something else."""
 NEW_TOPIC = ("new_topic", "new_topic_short")
 """Kinds whose last question is complete; all the others are follow-ups."""
 DEPTH = 10
@@ -67,12 +71,15 @@ def main() -> None:
             split: {name: measure(dialogues, split, how, retriever) for name, how in ways.items()}
             for split in ("dev", "test")
         }
+        off_topic = {split: refused(split, retriever) for split in ("fit", "test")}
         took = milliseconds(dialogues)
         retriever.close()
     if "--json" in sys.argv[1:]:
-        print(json.dumps({**table, "rewriting_ms": took}, default=vars))
+        figures = {**table, "off_topic": off_topic, "rewriting_ms": took}
+        print(json.dumps(figures, default=vars))
     else:
         show(table, took)
+        show_refused(off_topic)
 
 
 def load() -> list[Dialogue]:
@@ -81,12 +88,40 @@ def load() -> list[Dialogue]:
     return [Dialogue(**json.loads(line)) for line in lines]
 
 
-def rewritings(retriever: Retriever) -> dict[str, Rewriting]:
-    """The ways to make a query that are compared, by name."""
+def sureness(retriever: Retriever) -> Surety:
+    """The score of the best hit, as answering takes it; remembered."""
 
     @cache
     def surety(text: str) -> float:
         return next((hit.score for hit in retriever.retrieve(text, 1)), 0.0)
+
+    return surety
+
+
+def refused(split: str, retriever: Retriever) -> dict[str, tuple[int, int]]:
+    """Of each kind, how many are refused after a topic, of those that are refused without one.
+
+    `near` shares words with the knowledge and is not in `all`.
+    """
+    surety, least = sureness(retriever), Config().min_score
+    found: dict[str, list[bool]] = {"all": []}
+    for line in OFF_TOPIC.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["split"] != split or surety(row["text"]) >= least:
+            continue
+        for topic in TOPICS:
+            query = standalone(row["text"], [Turn(topic, "")], surety)
+            is_refused = surety(query) < least
+            found.setdefault(row["kind"], []).append(is_refused)
+            if row["kind"] != "near":
+                found["all"].append(is_refused)
+    return {kind: (sum(each), len(each)) for kind, each in found.items()}
+
+
+def rewritings(retriever: Retriever) -> dict[str, Rewriting]:
+    """The ways to make a query that are compared, by name."""
+
+    surety = sureness(retriever)
 
     def turn(question: str) -> Turn:
         small = retriever.smalltalk(question) is not None
@@ -149,6 +184,15 @@ def show(table: dict[str, dict[str, dict[str, Figures]]], took: float) -> None:
             cells = [f"{each.hit1:.3f} / {each.hit3:.3f} / {each.mrr:.3f}" for each in row]
             print(f"| {kind} | {first.n} | " + " | ".join(cells) + " |")
     print(f"\nrewriting, retrieval apart: {took} ms")
+
+
+def show_refused(off_topic: dict[str, dict[str, tuple[int, int]]]) -> None:
+    """Print as a table of Markdown: refused / asked."""
+    print("\n| off-topic | " + " | ".join(off_topic) + " |")
+    print("|---" * (len(off_topic) + 1) + "|")
+    for kind in next(iter(off_topic.values())):
+        cells = [f"{each[kind][0]} / {each[kind][1]}" for each in off_topic.values()]
+        print(f"| {kind} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

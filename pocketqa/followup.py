@@ -18,15 +18,15 @@ from functools import cache
 
 from .analysis import words
 from .dialogue import Turn
-from .reading import Reading, read
+from .reading import Reading, is_guess, read
 
 Surety = Callable[[str], float]
 """How surely a query finds what answers it, 0 to 1."""
 
-SURE = 0.4
-"""A question that names a matter is joined to the one before only where that is as sure."""
-SHORT = 8
-"""Characters up to which a question that names a matter may still lean on the one before."""
+STRANGE = 0.15
+"""A question less sure than this by itself has words that are strange to the knowledge."""
+SURE = 0.7
+"""It is joined to the one before only where that is as sure: the words fit what is found."""
 LEAN = 0.2
 """What it may lose in surety by that, where it begins with 那 or a pronoun."""
 ALIKE = 0.1
@@ -78,14 +78,22 @@ def follow(topic: Topic | None, question: str, surety: Surety | None = None) -> 
     if contrast:
         return _contrast(topic, contrast, surety)
     joined = Topic(topic.parts, _join(asked, topic))
+    if not surety:
+        return alone if asked.matter else joined
+    if not asked.matter and not _is_odd(asked):
+        return joined
+    sure, sure_alone = surety(joined.query), surety(alone.query)
+    if sure_alone < STRANGE and sure < SURE:
+        return alone
     if not asked.matter:
         return joined
-    if surety and _may_lean(asked):
-        sure = surety(joined.query)
-        points = asked.opener.startswith("那") or bool(_POINTER.match(asked.rest))
-        if sure >= SURE and sure + LEAN * points > surety(alone.query):
-            return joined
-    return alone
+    points = asked.opener.startswith("那") or bool(_POINTER.match(asked.rest))
+    return joined if _may_lean(asked) and sure + LEAN * points > sure_alone else alone
+
+
+def _is_odd(asked: Reading) -> bool:
+    """Whether a word of it is a circumstance by no list: 鱼怎么去腥 has no matter otherwise."""
+    return any(is_guess(part) and not set(part) & set(_HAPPENED) for part in asked.circumstances)
 
 
 def _parts(asked: Reading) -> tuple[str, ...]:
@@ -97,9 +105,7 @@ def _parts(asked: Reading) -> tuple[str, ...]:
 def _may_lean(asked: Reading) -> bool:
     """Whether anything but its words lets a question that names a matter lean on another."""
     rest = asked.rest
-    return bool(
-        asked.opener or len(rest) <= SHORT or _POINTER.search(rest) or _CONDITION.search(rest)
-    )
+    return bool(asked.opener or _POINTER.search(rest) or _CONDITION.search(rest))
 
 
 def _join(asked: Reading, topic: Topic) -> str:

@@ -66,6 +66,7 @@ _IS_FILLER = re.compile(rf"(?:{_any([*_FUNCTION, *_ASPECTS])}|[{_SINGLE}])+")
 _IS_CIRCUMSTANCE = re.compile(
     rf"[{_SINGLE}]*(?:{_any(_CIRCUMSTANCES)}|(?![税房车店])[\u4e00-\u9fff])[{_SINGLE}]*"
 )
+_IS_LISTED = re.compile(_any(_CIRCUMSTANCES))
 _ASKS_ASPECT = re.compile(rf"{_any(_ASPECTS)}|\b(?:how|where|when|who|what|cost|free)\b")
 _OPENER = re.compile(
     r"(?:(?:好的?|嗯+|哦|行|明白了?|知道了|谢谢)(?=[,、。! ])"
@@ -120,6 +121,11 @@ def read(question: str) -> Reading:
         last_end, last_single = begin + len(word), single
     aspect = bool(_ASKS_ASPECT.search(rest))
     return Reading(rest, tuple(matter), tuple(circumstances), aspect, text.removesuffix(rest))
+
+
+def is_guess(circumstance: str) -> bool:
+    """Whether only its one character makes it a circumstance (腥, 天气), and no list."""
+    return not _IS_LISTED.search(circumstance)
 
 
 def _is_filler(word: str) -> bool:

@@ -125,11 +125,11 @@ def test_a_new_matter_is_left_alone_and_its_opener_dropped(question: str, query:
     ("joined", "alone", "leans"),
     [(0.9, 0.5, True), (0.7, 0.95, False), (0.3, 0.1, False)],
 )
-def test_a_short_question_leans_on_the_matter_before_where_retrieval_is_surer_of_it(
+def test_a_question_with_an_opener_leans_on_the_matter_before_where_retrieval_is_surer_of_it(
     joined: float, alone: float, leans: bool
 ) -> None:
     query = standalone(
-        "会上征信吗", asked(LOST), lambda text: joined if "身份证" in text else alone
+        "那会上征信吗", asked(LOST), lambda text: joined if "身份证" in text else alone
     )
     assert ("身份证" in query) == leans
 
@@ -172,6 +172,22 @@ def test_a_long_question_takes_no_long_time(piece: str) -> None:
     assert standalone(piece * 1000, asked(piece * 1000)) is not None
 
 
+@pytest.mark.parametrize(
+    ("question", "joined", "leans"),
+    [
+        ("那要先登报声明不", 0.95, True),
+        ("那要先登报声明不", 0.6, False),
+        ("鱼怎么去腥", 0.4, False),
+        ("今天天气怎么样", 0.4, False),
+    ],
+)
+def test_words_that_retrieval_does_not_know_must_fit_what_is_found(
+    question: str, joined: float, leans: bool
+) -> None:
+    query = standalone(question, asked(LOST), lambda text: joined if "身份证" in text else 0.0)
+    assert ("身份证" in query) == leans
+
+
 OFF_TOPIC = (
     "今天天气怎么样", "那今天天气怎么样", "讲个笑话", "1+1等于几", "推荐一部电影", "帮我写首诗",
     "怎么做红烧肉", "世界杯谁赢了", "python怎么排序", "明天会下雨吗", "它会说英语吗",
@@ -181,18 +197,24 @@ OFF_TOPIC = (
 
 def test_what_is_off_the_topic_is_not_answered_from_it(demo_index: Path) -> None:
     retriever = Retriever.open(demo_index)
-
-    def surety(text: str) -> float:
-        return next((hit.score for hit in retriever.retrieve(text, 1)), 0.0)
-
+    surety = followups.sureness(retriever)
     queries = [
         standalone(question, asked(topic), surety)
-        for topic in (LOST, "公积金怎么提取", "离婚要等多久")
+        for topic in followups.TOPICS
         for question in OFF_TOPIC
     ]
     answered = [query for query in queries if surety(query) >= Config().min_score]
     retriever.close()
     assert len(answered) <= 1, answered
+
+
+def test_few_questions_about_something_else_are_answered_after_a_topic(demo_index: Path) -> None:
+    retriever = Retriever.open(demo_index)
+    refused = followups.refused("test", retriever)
+    retriever.close()
+    for kind in ("all", "near"):
+        number, of = refused[kind]
+        assert of > 100 and number >= 0.96 * of, refused
 
 
 DIALOGUES = followups.load()
