@@ -26,9 +26,9 @@ Surety = Callable[[str], float]
 STRANGE = 0.15
 """A question less sure than this by itself has words that are strange to the knowledge."""
 SURE = 0.7
-"""It is joined to the one before only where that is as sure: the words fit what is found."""
+"""Such a question is joined to the one before only where that is as sure: its words must fit."""
 LEAN = 0.2
-"""What it may lose in surety by that, where it begins with 那 or a pronoun."""
+"""What a matter may lose in surety by joining, where the question begins with 那 or a pronoun."""
 ALIKE = 0.1
 """What an exchange in a contrast may lose, where the words share a character: 国内 and 国外."""
 MAX_EXCHANGES = 6
@@ -78,17 +78,15 @@ def follow(topic: Topic | None, question: str, surety: Surety | None = None) -> 
     if contrast:
         return _contrast(topic, contrast, surety)
     joined = Topic(topic.parts, _join(asked, topic))
-    if not surety:
-        return alone if asked.matter else joined
-    if not asked.matter and not _is_odd(asked):
+    if not asked.matter and not (surety and _is_odd(asked)):
         return joined
+    if not surety or (asked.matter and not _may_lean(asked)):
+        return alone
     sure, sure_alone = surety(joined.query), surety(alone.query)
     if sure_alone < STRANGE and sure < SURE:
         return alone
-    if not asked.matter:
-        return joined
     points = asked.opener.startswith("那") or bool(_POINTER.match(asked.rest))
-    return joined if _may_lean(asked) and sure + LEAN * points > sure_alone else alone
+    return joined if not asked.matter or sure + LEAN * points > sure_alone else alone
 
 
 def _is_odd(asked: Reading) -> bool:

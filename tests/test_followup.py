@@ -242,8 +242,8 @@ def test_follow_ups_are_found_and_new_topics_are_not_spoilt(demo_index: Path) ->
         for name in ("alone", "ours")
     }
     retriever.close()
-    for split, floor in (("dev", 0.93), ("test", 0.88)):
+    for split, floor in (("dev", 0.95), ("test", 0.89)):
         alone, ours = figures[split, "alone"], figures[split, "ours"]
         assert ours["follow-ups"].hit3 >= max(floor, alone["follow-ups"].hit3 + 0.2)
-        assert ours["new topics"].hit3 >= alone["new topics"].hit3 - 0.02
-        assert ours["new topics"].hit1 >= alone["new topics"].hit1 - 0.02
+        assert ours["new topics"].hit3 >= alone["new topics"].hit3 - 0.01
+        assert ours["new topics"].hit1 >= alone["new topics"].hit1 - 0.01
