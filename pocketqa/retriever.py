@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from .analysis import normalise, without_particles
@@ -21,6 +22,8 @@ NEAR = 40
 """Passages near a question that related ones are chosen from."""
 SAME_TOPIC = 0.2
 """What a passage of the answer's topic has before others, where the best one's relevance is 1."""
+OPENERS = 1_000
+"""Curated passages, of all parts of a large index, that are looked at for one of each category."""
 MAX_QUESTION = 300
 """Characters of a question that are searched for: what it is about stands in so many."""
 
@@ -91,6 +94,8 @@ class Retriever:
         best = hits[0].passage if hits else None
         chosen = Neighbours(self.ranker.matrices.idf, [text, *exclude], best)
         for passage in self._near(text, best):
+            if passage.kind == "document" and len(chosen.documents) >= k:
+                continue
             if chosen.offer(passage) and len(chosen.curated) == k:
                 break
         return (chosen.curated + chosen.documents)[:k]
@@ -113,12 +118,13 @@ class Retriever:
             for row in relevance:
                 relevance[row] += SAME_TOPIC * (self.passage(row).category == best.category)
         yield from map(self.passage, sorted(relevance, key=relevance.__getitem__, reverse=True))
-        yield from self._openers()
+        yield from islice(self._openers(), NEAR)
 
     def _openers(self) -> Iterator[Passage]:
         """The first curated passage of each category: an offer for a question like no other."""
         seen: set[str] = set()
-        for row in self.ranker.matrices.rows_of("curated"):
+        rows = self.ranker.matrices.rows_of("curated")
+        for row in rows[:: 1 + len(rows) // OPENERS]:
             passage = self.passage(int(row))
             if not passage.category or passage.category not in seen:
                 seen.add(passage.category)
