@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# `make bench PASSAGES=100000 LIMIT=10000` takes half an hour.
+PASSAGES ?= 20000
+LIMIT ?= 200
 
 .PHONY: run test bench lint format lock clean
 
@@ -16,6 +19,7 @@ test: $(VENV)/test.stamp lint
 
 bench: $(VENV)/test.stamp
 	@$(BIN)/python benchmarks/live.py
+	@$(BIN)/python benchmarks/retrieval.py --passages $(PASSAGES) --limit $(LIMIT)
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff check .
