@@ -23,11 +23,17 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class Options:
-    """How to decode. At `temperature` 0 the likeliest token is taken, always."""
+    """How to decode one answer.
+
+    At `temperature` 0 the likeliest token is taken, always; above it, `seed` decides. The answer
+    ends before the first of the `stop` texts, and `deadline_s` seconds after it was asked for.
+    """
 
     max_new_tokens: int = 320
     temperature: float = 0.0
     seed: int = 0
+    stop: tuple[str, ...] = ()
+    deadline_s: float | None = None
 
 
 class Model(Protocol):
