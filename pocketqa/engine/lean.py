@@ -1,0 +1,162 @@
+"""A network of our own kernels over packed weights, for processors with AVX2.
+
+It knows Llama-shaped networks: rotary embedding, grouped queries, RMS norm, gated feed-forward
+(Llama, Mistral without a window, Qwen2, Qwen3, Gemma). The model's configuration, rotary embedding,
+norms and embedding are transformers'; the matrices are packed (`packing`), exactly as the GGUF file
+has them or quantised here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .crew import Crew
+from .forward import Shape, Tokens, Weights, Work, barriers, forward, new_work
+from .network import Part
+from .products import FORMATS, TILE
+
+MAX_ROWS = 256
+LAYER = (
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+)
+"""The matrices of a layer, in the order of `Weights.matrices`."""
+
+
+class LeanCache:
+    """Keys and values in half precision, one block of memory a sequence."""
+
+    def __init__(self, shape: Shape, capacity: int) -> None:
+        self.length = 0
+        self.capacity = -(-capacity // 8) * 8
+        size = (shape.layers, shape.kv_heads)
+        self.keys = np.zeros((*size, self.capacity // 8, shape.depth, 8), np.uint16)
+        self.values = np.zeros((*size, self.capacity, shape.depth), np.uint16)
+        self.nbytes = self.keys.nbytes + self.values.nbytes
+        self._shape = shape
+
+    def copy(self, length: int, capacity: int) -> LeanCache:
+        """See `network.Cache.copy`."""
+        new = LeanCache(self._shape, capacity)
+        new.length = length
+        new.keys[:, :, : -(-length // 8)] = self.keys[:, :, : -(-length // 8)]
+        new.values[:, :, :length] = self.values[:, :, :length]
+        return new
+
+
+class LeanNetwork:
+    """See `network.Network`. A row's result is the same bits whatever shares its step."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        weights: Weights,
+        matrices: list[Any],
+        embedding: np.ndarray,
+        vocabulary: int,
+        threads: int,
+    ) -> None:
+        """`embedding` is float32 or bfloat16's bits, (tokens, hidden); `matrices` are kept alive."""
+        self.context, self.max_rows = weights.turns.shape[0], MAX_ROWS
+        self.shape, self._weights, self._matrices = shape, weights, matrices
+        self._embedding, self._vocabulary = embedding, vocabulary
+        self._work: Work = new_work(shape, MAX_ROWS, threads, self.context)
+        self._logits = np.zeros((1, -(-vocabulary // TILE) * TILE), np.float32)
+        self._crew = Crew(threads)
+        self._steps = 0
+
+    def new_cache(self, capacity: int) -> LeanCache:
+        """See `network.Network.new_cache`."""
+        return LeanCache(self.shape, capacity)
+
+    def cache_bytes(self, capacity: int) -> int:
+        """Memory of a cache."""
+        s = self.shape
+        return 4 * s.layers * s.kv_heads * s.depth * -(-capacity // 8) * 8
+
+    def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
+        """See `network.Network.forward`."""
+        tokens, ids = _rows(parts)
+        self._embed(ids)
+        wanted = tokens.wanted.shape[0]
+        if wanted > self._logits.shape[0]:
+            self._logits = np.zeros((wanted, self._logits.shape[1]), np.float32)
+        threads, turn = self._crew.size, self._steps % 2
+        passed = self._steps * barriers(self.shape) * threads
+        work, logits = self._work, self._logits[:wanted]
+        self._steps += 1
+
+        def step(thread: int) -> None:
+            forward(
+                thread, threads, turn, passed, self.shape, self._weights, work, tokens, logits
+            )
+
+        self._crew.run(step)
+        results, start = [], 0
+        for part in parts:
+            part.cache.length += len(part.ids)
+            results.append(logits[start : start + part.wanted, : self._vocabulary])
+            start += part.wanted
+        return results
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._crew.close()
+
+    def _embed(self, ids: np.ndarray) -> None:
+        rows = self._embedding[ids]
+        if rows.dtype == np.uint16:
+            rows = (rows.astype(np.uint32) << 16).view(np.float32)
+        self._work.x[: len(ids)] = rows
+
+
+def _rows(parts: Sequence[Part]) -> tuple[Tokens, np.ndarray]:
+    """The rows of a step, and their token ids."""
+    counts = [len(part.ids) for part in parts]
+
+    def each(values: list[int]) -> np.ndarray:
+        return np.repeat(np.array(values, np.int64), counts)
+
+    caches: list[Any] = [part.cache for part in parts]
+    position = np.concatenate(
+        [
+            np.arange(cache.length, cache.length + n)
+            for cache, n in zip(caches, counts, strict=True)
+        ]
+    ).astype(np.int64)
+    ends = np.cumsum(counts)
+    wanted = [
+        row
+        for part, end in zip(parts, ends, strict=True)
+        for row in range(end - part.wanted, end)
+    ]
+    tokens = Tokens(
+        each([cache.keys.ctypes.data for cache in caches]),
+        each([cache.values.ctypes.data for cache in caches]),
+        each([cache.capacity for cache in caches]),
+        position,
+        np.array(wanted, np.int64),
+    )
+    return tokens, np.concatenate([np.asarray(part.ids, np.int64) for part in parts])
+
+
+def table(matrices: list[Any], shape: Shape) -> np.ndarray:
+    """`Weights.matrices` of packed matrices in the order of the layers, the output last."""
+    names = [form.name for form in FORMATS]
+    rows = []
+    for n, matrix in enumerate(matrices):
+        tiles, groups, _ = matrix.data.shape
+        place = n % 7 if n < 7 * shape.layers else -1
+        column = {1: shape.heads, 2: shape.heads + shape.kv_heads}.get(place, 0) * shape.depth
+        column = shape.feed_forward if place == 5 else column
+        at = matrix.data.ctypes.data
+        rows.append((at, names.index(matrix.format), tiles, groups, column))
+    return np.array(rows, np.int64)

@@ -1,0 +1,219 @@
+"""Kernels on rows of float32: quantising, activation, attention over half-precision caches.
+
+Each works on one row, always in the same order, so its result never depends on other rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .simd import F16, F32, FLOATS, I8, I64, INTS, Assembler, constant, ir, kernel
+
+BYTE8 = ir.VectorType(I8, 8)
+LOWEST = -3.0e38
+"""Stands for minus infinity, without its arithmetic."""
+
+
+def _quantise(a: Assembler, x: Any, groups: Any, out: Any, scales: Any, sums: Any) -> None:
+    """Groups of 32 numbers become bytes -127..127, with a scale, and the sums of both halves."""
+    b = a.builder
+
+    def group(i: Any) -> list[Any]:
+        start, four = b.mul(i, ir.Constant(I64, 32)), b.mul(i, ir.Constant(I64, 4))
+        parts = [a.load(FLOATS, a.at(x, b.mul(start, ir.Constant(I64, 4))), 32 * n) for n in range(4)]
+        size = _absolute(a, parts[0])
+        for part in parts[1:]:
+            size = _maximum(a, size, _absolute(a, part))
+        largest = a.reduce("fmax", size)
+        is_zero = b.fcmp_ordered("==", largest, ir.Constant(F32, 0.0))
+        divisor = b.select(is_zero, ir.Constant(F32, 1.0), largest)
+        inverse = a.splat(b.fdiv(ir.Constant(F32, 127.0), divisor))
+        numbers = [b.fptosi(a.unary("rint", b.fmul(part, inverse)), INTS) for part in parts]
+        for n, number in enumerate(numbers):
+            a.store(b.trunc(number, BYTE8), b.add(out, start), 8 * n)
+        a.store(b.fdiv(largest, ir.Constant(F32, 127.0)), scales, four)
+        for half in (0, 1):
+            total = a.reduce("add", b.add(*numbers[2 * half : 2 * half + 2]))
+            a.store(total, a.at(sums, b.mul(i, ir.Constant(I64, 8))), 4 * half)
+        return []
+
+    a.loop(groups, [], group)
+
+
+def _gated(a: Assembler, gate: Any, up: Any, vectors: Any, is_gelu: Any) -> None:
+    """`gate = activation(gate) * up`, in place; SiLU, or GELU in its form with tanh."""
+    b = a.builder
+    gelu = b.trunc(is_gelu, ir.IntType(1))
+
+    def eight(i: Any) -> list[Any]:
+        at = b.mul(i, ir.Constant(I64, 32))
+        x = a.load(FLOATS, gate, at)
+        cube = b.fmul(b.fmul(x, x), x)
+        inner = a.fma(cube, constant(FLOATS, 0.044715), x)
+        tanh = b.fmul(inner, constant(FLOATS, 1.5957691216057308))  # twice sqrt(2 / pi)
+        z = b.select(gelu, tanh, x)
+        below = b.fadd(constant(FLOATS, 1.0), _exp(a, b.fneg(z)))
+        product = b.fmul(b.fdiv(x, below), a.load(FLOATS, up, at))
+        a.store(product, gate, at)
+        return []
+
+    a.loop(vectors, [], eight)
+
+
+def _halve(a: Assembler, x: Any, count: Any, out: Any, stride: Any) -> None:
+    """Store `count` numbers as 16 bits, `stride` bytes apart."""
+    b = a.builder
+
+    def one(i: Any) -> list[Any]:
+        half = b.fptrunc(a.load(F32, x, b.mul(i, ir.Constant(I64, 4))), F16)
+        a.store(half, out, b.mul(i, stride))
+        return []
+
+    a.loop(count, [], one)
+
+
+def _softmax(a: Assembler, scores: Any, blocks: Any, inverse: Any) -> None:
+    """`scores` become exp(score - largest), and `inverse` one over their sum."""
+    b = a.builder
+
+    def at(i: Any) -> Any:
+        return b.mul(i, ir.Constant(I64, 32))
+
+    (largest,) = a.loop(
+        blocks,
+        [constant(FLOATS, LOWEST)],
+        lambda i, most: [_maximum(a, most, a.load(FLOATS, scores, at(i)))],
+    )
+    top = a.splat(a.reduce("fmax", largest))
+
+    def block(i: Any, total: Any) -> list[Any]:
+        e = _exp(a, b.fsub(a.load(FLOATS, scores, at(i)), top))
+        a.store(e, scores, at(i))
+        return [b.fadd(total, e)]
+
+    (total,) = a.loop(blocks, [constant(FLOATS, 0.0)], block)
+    a.store(b.fdiv(ir.Constant(F32, 1.0), a.reduce("fadd", total)), inverse)
+
+
+def scores(heads: int) -> Any:
+    """Kernel: products of `heads` queries with the keys of blocks of eight tokens.
+
+    Arguments: queries (heads, depth) float32, keys (blocks, depth, 8) float16, blocks, depth,
+    out, bytes of a head's row of out.
+    """
+
+    def write(
+        a: Assembler, queries: Any, keys: Any, blocks: Any, depth: Any, out: Any, out_row: Any
+    ) -> None:
+        b = a.builder
+        key_block, query_row = b.mul(depth, ir.Constant(I64, 16)), b.mul(depth, ir.Constant(I64, 4))
+
+        def block(i: Any) -> list[Any]:
+            tokens = b.add(keys, b.mul(i, key_block))
+
+            def column(d: Any, *sums: Any) -> list[Any]:
+                key = a.floats(tokens, b.mul(d, ir.Constant(I64, 16)))
+                at = b.add(queries, b.mul(d, ir.Constant(I64, 4)))
+                return [
+                    a.fma(a.splat(a.load(F32, at, _times(a, query_row, h))), key, sums[h])
+                    for h in range(heads)
+                ]
+
+            for h, total in enumerate(a.loop(depth, [constant(FLOATS, 0.0)] * heads, column)):
+                at = b.add(out, _times(a, out_row, h))
+                a.store(total, at, b.mul(i, ir.Constant(I64, 32)))
+            return []
+
+        a.loop(blocks, [], block)
+
+    return kernel(write, 6)
+
+
+def mixture(heads: int) -> Any:
+    """Kernel: sums of the tokens' values, weighted by each head's probabilities.
+
+    Arguments: weights (heads, ...) float32, bytes of a row of them, values (tokens, depth)
+    float16, tokens, depth, one factor for each head, out (heads, depth) float32.
+    """
+    pairs = [(h, v) for h in range(heads) for v in range(2)]
+
+    def write(
+        a: Assembler,
+        chances: Any,
+        chances_row: Any,
+        values: Any,
+        tokens: Any,
+        depth: Any,
+        factors: Any,
+        out: Any,
+    ) -> None:
+        b = a.builder
+        value_row, out_row = b.mul(depth, ir.Constant(I64, 2)), b.mul(depth, ir.Constant(I64, 4))
+
+        def columns(c: Any) -> list[Any]:
+            start = b.add(values, b.mul(c, ir.Constant(I64, 32)))
+
+            def token(i: Any, *sums: Any) -> list[Any]:
+                at = b.add(start, b.mul(i, value_row))
+                value = [a.floats(at, 16 * v) for v in range(2)]
+                chance = [
+                    a.splat(
+                        a.load(
+                            F32,
+                            b.add(chances, _times(a, chances_row, h)),
+                            b.mul(i, ir.Constant(I64, 4)),
+                        )
+                    )
+                    for h in range(heads)
+                ]
+                return [a.fma(chance[h], value[v], sums[2 * h + v]) for h, v in pairs]
+
+            sums = a.loop(tokens, [constant(FLOATS, 0.0)] * len(pairs), token)
+            for (h, v), total in zip(pairs, sums, strict=True):
+                factor = a.splat(a.load(F32, factors, 4 * h))
+                at = b.add(b.add(out, _times(a, out_row, h)), b.mul(c, ir.Constant(I64, 64)))
+                a.store(b.fmul(total, factor), at, 32 * v)
+            return []
+
+        a.loop(b.udiv(depth, ir.Constant(I64, 16)), [], columns)
+
+    return kernel(write, 7)
+
+
+def _times(a: Assembler, size: Any, n: int) -> Any:
+    return a.builder.mul(size, ir.Constant(I64, n))
+
+
+def _absolute(a: Assembler, x: Any) -> Any:
+    return a.unary("fabs", x)
+
+
+def _maximum(a: Assembler, x: Any, y: Any) -> Any:
+    return a.builder.select(a.builder.fcmp_ordered(">", x, y), x, y)
+
+
+def _exp(a: Assembler, x: Any) -> Any:
+    """e to the x, to two units in the last place; 0 below -87, and bounded above 88.
+
+    x = n ln 2 + r with |r| <= ln 2 / 2; a polynomial for e to the r (Cephes, expf), and n is added
+    to the exponent's bits.
+    """
+    b = a.builder
+    x = _maximum(a, x, constant(FLOATS, -87.0))
+    high = constant(FLOATS, 88.0)
+    x = b.select(b.fcmp_ordered("<", x, high), x, high)
+    n = a.unary("rint", b.fmul(x, constant(FLOATS, 1.4426950408889634)))
+    r = a.fma(n, constant(FLOATS, -0.693359375), x)
+    r = a.fma(n, constant(FLOATS, 2.12194440e-4), r)
+    power = constant(FLOATS, 1.9875691500e-4)
+    for factor in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5):
+        power = a.fma(power, r, constant(FLOATS, factor))
+    e = a.fma(power, b.fmul(r, r), b.fadd(r, constant(FLOATS, 1.0)))
+    shifted = b.shl(b.fptosi(n, INTS), constant(INTS, 23))
+    return b.bitcast(b.add(b.bitcast(e, INTS), shifted), FLOATS)
+
+
+quantise = kernel(_quantise, 5)
+gated = kernel(_gated, 4)
+halve = kernel(_halve, 4)
+softmax = kernel(_softmax, 3)
