@@ -16,9 +16,9 @@ from .cache import Say, locked, require_space, sha256
 from .errors import ModelError
 
 # Raise it when the engine needs something else from the conversion: it is then made anew.
-FORMAT = 1
-# 16-bit weights from a 4-bit file, with room for the tokenizer.
-TIMES = 4
+FORMAT = 2
+# 16-bit weights from a 4-bit file and its integers once more, with room for the tokenizer.
+TIMES = 5
 
 
 def is_converted(target: Path, digest: str, verify: bool = False) -> bool:
@@ -57,6 +57,11 @@ def convert_once(gguf: Path, target: Path, digest: str, *, verify: bool, say: Sa
             "model_unavailable",
             f"转换模型 {gguf} 失败:{reason[0]}",
             f"converting the model {gguf} failed: {reason[0]}",
+        )
+    if why := json.loads((target / "converted.json").read_text("utf-8")).get("not_packed"):
+        say(
+            f"模型 {gguf} 的权重没有打包，计算会慢一些:{why['zh']}",
+            f"the weights of {gguf} are not packed, it will compute slower: {why['en']}",
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pocketqa import models
 from pocketqa.conversion import is_converted
+from pocketqa.engine.packing import load_packed, unpack
 from pocketqa.errors import ModelError
 
 pytest_plugins = ["tiny"]
@@ -30,6 +31,21 @@ def test_converted_weights_are_the_files(tiny_gguf: Path, converted: Path) -> No
     for name, weight in pairs.items():
         exact = torch.from_numpy(np.array(stored[name].data))
         assert weight.dtype == torch.bfloat16 and torch.equal(weight, exact.bfloat16())
+
+
+def test_packed_weights_are_the_files(tiny_gguf: Path, converted: Path) -> None:
+    matrices = load_packed(converted)
+    assert len(matrices) == 8
+    stored = {tensor.name: tensor for tensor in gguf.GGUFReader(tiny_gguf).tensors}
+    pairs = {
+        "output.weight": "lm_head.weight",
+        "blk.0.attn_k.weight": "model.layers.0.self_attn.k_proj.weight",
+        "blk.0.ffn_down.weight": "model.layers.0.mlp.down_proj.weight",
+    }
+    for name, theirs in pairs.items():
+        exact, matrix = np.array(stored[name].data), matrices[theirs]
+        packed = unpack(matrix.data, matrix.format, matrix.rows, matrix.columns)
+        assert np.abs(packed - exact).max() <= np.abs(exact).max() / 250
 
 
 def test_converted_model_continues_as_the_gguf_does(tiny_gguf: Path, converted: Path) -> None:
@@ -57,7 +73,8 @@ def test_converted_model_continues_as_the_gguf_does(tiny_gguf: Path, converted: 
 def test_converted_folder(converted: Path) -> None:
     made = json.loads((converted / "converted.json").read_text())
     assert is_converted(converted, made["source_sha256"], verify=True)
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(made["files"])
+    files = {"config.json", "model.safetensors", "packed.safetensors", "tokenizer.json"}
+    assert files <= set(made["files"]) and "not_packed" not in made
     generation = json.loads((converted / "generation_config.json").read_text())
     assert generation["eos_token_id"] == [259, 257]  # <|im_end|>, <|endoftext|>
     config = json.loads((converted / "config.json").read_text())

@@ -234,6 +234,23 @@ def test_failed_conversion_says_why(
         models.resolve("tiny", home)
 
 
+def test_unpacked_weights_are_said(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(gguf: Path, target: Path) -> tuple[int, str]:
+        done = fake_conversion(gguf, target)
+        made = json.loads((target / "converted.json").read_text())
+        made["not_packed"] = {"zh": "没有张量", "en": "no tensor"}
+        (target / "converted.json").write_text(json.dumps(made))
+        return done
+
+    monkeypatch.setattr(conversion, "_run_conversion", run)
+    (tmp_path / "mine.gguf").write_bytes(DATA)
+    said: list[str] = []
+    models.resolve(str(tmp_path / "mine.gguf"), home, say=lambda zh, en: said.append(en))
+    assert [text.split(", ")[-1] for text in said] == ["it will compute slower: no tensor"]
+
+
 def test_resolve_local_gguf(home: Path, tmp_path: Path, conversions: list[Path]) -> None:
     (tmp_path / "mine.gguf").write_bytes(DATA)
     found = models.resolve(str(tmp_path / "mine.gguf"), home)

@@ -14,8 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gguf as library
+
 from ..cache import sha256
 from ..conversion import FORMAT
+from .gguf_model import CannotPackError, pack_gguf
 
 # Either ends an answer of a ChatML model; a GGUF names only one of them.
 END_TOKENS = ("<|im_end|>", "<|endoftext|>")
@@ -24,36 +27,44 @@ END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 def convert(gguf: Path, target: Path) -> None:
     """Write the directory `target` from `gguf`: bfloat16 weights, tokenizer, chat template.
 
-    It appears whole or not at all; an older `target` is replaced. `converted.json` in it names
-    the format, the source's sha256 and each file's size and sha256.
+    Beside them lie the file's own integers, `packed.safetensors` (see `packing`), for a model of
+    the usual shape. The directory appears whole or not at all; an older `target` is replaced.
+    `converted.json` in it names the format, the source's sha256, each file's size and sha256, and
+    why there is no packed file (`not_packed`).
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     for leftover in target.parent.glob(f"{target.name}.part-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     # A name of its own: an orphan of a killed run may still be writing to the last one.
     beside = target.with_name(f"{target.name}.part-{os.getpid()}")
     beside.mkdir(parents=True)
-    folder, name = str(gguf.parent), gguf.name
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.bfloat16)
-    _prepare(model, tokenizer)
-    model.save_pretrained(beside)
-    tokenizer.save_pretrained(beside)
+    _save(gguf, beside)
+    manifest: dict[str, object] = {"format": FORMAT, "source_sha256": sha256(gguf)}
+    try:
+        pack_gguf(library.GGUFReader(str(gguf)), beside)
+    except CannotPackError as error:
+        manifest["not_packed"] = {"zh": error.zh, "en": error.en}
     for file in beside.iterdir():
         file.chmod(0o644)  # safetensors writes 0600, and the cache may be shared
-    manifest = {
-        "format": FORMAT,
-        "source_sha256": sha256(gguf),
-        "files": {
-            file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
-            for file in sorted(beside.iterdir())
-        },
+    manifest["files"] = {
+        file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in sorted(beside.iterdir())
     }
     (beside / "converted.json").write_text(json.dumps(manifest, indent=1), "utf-8")
     shutil.rmtree(target, ignore_errors=True)
     beside.rename(target)
+
+
+def _save(gguf: Path, directory: Path) -> None:
+    """Write model and tokenizer as transformers reads them from the GGUF."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder, name = str(gguf.parent), gguf.name
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.bfloat16)
+    _prepare(model, tokenizer)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
 
 
 def _prepare(model: Any, tokenizer: Any) -> None:
@@ -70,10 +81,8 @@ def _prepare(model: Any, tokenizer: Any) -> None:
 
 def main() -> None:
     """Convert as the command line says."""
-    import gguf
-
-    # transformers parses the file's 150,000 tokens three times, 6 s each.
-    gguf.GGUFReader = functools.cache(gguf.GGUFReader)  # type: ignore[assignment,misc]
+    # transformers parses the file's 150,000 tokens three times, 6 s each; we need them once more.
+    library.GGUFReader = functools.cache(library.GGUFReader)  # type: ignore[assignment,misc]
     convert(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
 
 

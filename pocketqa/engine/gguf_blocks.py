@@ -1,0 +1,129 @@
+"""The blocks of a GGUF file's tensors as packed matrices, without quantising them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from gguf import GGMLQuantizationType, ReaderTensor
+from gguf.quants import dequantize
+
+from .packing import BLOCK, TILE, Format, Matrix, Quantised, Shape, empty, pack
+from .quantising import quantise
+
+
+def from_gguf(tensor: ReaderTensor, order: np.ndarray | None = None) -> Matrix:
+    """A tensor of two dimensions, packed; what has no format of its own becomes `s8`.
+
+    Args:
+        order: row `i` of the matrix is row `order[i]` of the tensor.
+    """
+    shape = shape_of(tensor)
+    data = empty(shape)
+    for start in range(0, shape.rows, BLOCK):
+        rows = slice(start, start + BLOCK)
+        part = tensor.data[rows if order is None else order[rows]]
+        packed = pack(_quantised(tensor.tensor_type, part))
+        data[start // TILE : start // TILE + len(packed)] = packed
+    return Matrix(*shape, data)
+
+
+def shape_of(tensor: ReaderTensor) -> Shape:
+    """What `from_gguf` makes of a tensor."""
+    columns, rows = (int(size) for size in tensor.shape)
+    return Shape(FORMATS.get(tensor.tensor_type, "s8"), rows, columns)
+
+
+def _quantised(type: GGMLQuantizationType, data: np.ndarray) -> Quantised:
+    if type not in READERS:
+        return quantise(torch.tensor(dequantize(data, type)), "s8")
+    size, read = READERS[type]
+    return read(data.reshape(len(data), -1, size))
+
+
+def _half(blocks: np.ndarray, start: int) -> np.ndarray:
+    """The float16 at byte `start` of each block."""
+    return np.ascontiguousarray(blocks[..., start : start + 2]).view(np.float16)[..., 0]
+
+
+def _nibbles(blocks: np.ndarray, stride: int) -> np.ndarray:
+    """`stride` bytes' low nibbles, then their high ones, and so on; (rows, blocks, weights)."""
+    bytes_ = blocks.reshape(*blocks.shape[:2], -1, 1, stride)
+    shift = np.array([[0], [4]], np.uint8)
+    return ((bytes_ >> shift) & 15).reshape(*blocks.shape[:2], -1)
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1)
+
+
+def _q4_0(blocks: np.ndarray) -> Quantised:
+    """d * (q - 8)."""
+    scale = _half(blocks, 0)
+    return Quantised("q4", _flat(_nibbles(blocks[..., 2:], 16)), scale, 8 * scale)
+
+
+def _q4_1(blocks: np.ndarray) -> Quantised:
+    """d * q + m."""
+    values = _flat(_nibbles(blocks[..., 4:], 16))
+    return Quantised("q4", values, _half(blocks, 0), -_half(blocks, 2))
+
+
+def _q5_0(blocks: np.ndarray) -> Quantised:
+    """d * (q - 16): a float16, 32 high bits, 32 nibbles."""
+    high = np.unpackbits(blocks[..., 2:6], axis=-1, bitorder="little")
+    values = _nibbles(blocks[..., 6:], 16) | (high << 4)
+    return Quantised("q5", _flat(values), _half(blocks, 0))
+
+
+def _q8_0(blocks: np.ndarray) -> Quantised:
+    """d * q."""
+    values = np.maximum(blocks[..., 2:].view(np.int8), -127)
+    return Quantised("s8", _flat(values), _half(blocks, 0))
+
+
+def _q4_k(blocks: np.ndarray) -> Quantised:
+    """d * scale * q - dmin * minimum: 8 groups, whose scales and minima have 6 bits each."""
+    low, middle, high = (blocks[..., start : start + 4] for start in (4, 8, 12))
+    scales = np.concatenate([low & 63, (high & 15) | (low >> 6 << 4)], axis=-1)
+    minima = np.concatenate([middle & 63, (high >> 4) | (middle >> 6 << 4)], axis=-1)
+    return Quantised(
+        "q4",
+        _flat(_nibbles(blocks[..., 16:], 32)),
+        _flat(_product(_half(blocks, 0), scales)),
+        _flat(_product(_half(blocks, 2), minima)),
+    )
+
+
+def _q6_k(blocks: np.ndarray) -> Quantised:
+    """d * scale * (q - 32): 16 half groups; 4 low bits of each q, then 2 high ones, then scales."""
+    low = _nibbles(blocks[..., :128], 64)
+    twos = blocks[..., 128:192].reshape(*blocks.shape[:2], 2, 1, 32)
+    high = (twos >> np.array([[0], [2], [4], [6]], np.uint8)) & 3
+    values = (low | (high.reshape(low.shape) << 4)).view(np.int8) - np.int8(32)
+    scales = blocks[..., 192:208].view(np.int8)
+    return Quantised("s8h", _flat(values), _flat(_product(_half(blocks, 208), scales)))
+
+
+def _product(scale: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """A block's float16 times its small integers, rounded once, to float16."""
+    return (scale.astype(np.float32)[..., None] * factors).astype(np.float16)
+
+
+READERS: dict[GGMLQuantizationType, tuple[int, Callable[[np.ndarray], Quantised]]] = {
+    GGMLQuantizationType.Q4_0: (18, _q4_0),
+    GGMLQuantizationType.Q4_1: (20, _q4_1),
+    GGMLQuantizationType.Q5_0: (22, _q5_0),
+    GGMLQuantizationType.Q8_0: (34, _q8_0),
+    GGMLQuantizationType.Q4_K: (144, _q4_k),
+    GGMLQuantizationType.Q6_K: (210, _q6_k),
+}
+FORMATS: dict[GGMLQuantizationType, Format] = {
+    GGMLQuantizationType.Q4_0: "q4",
+    GGMLQuantizationType.Q4_1: "q4",
+    GGMLQuantizationType.Q5_0: "q5",
+    GGMLQuantizationType.Q8_0: "s8",
+    GGMLQuantizationType.Q4_K: "q4",
+    GGMLQuantizationType.Q6_K: "s8h",
+}
