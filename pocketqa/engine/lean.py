@@ -36,7 +36,7 @@ class LeanCache:
 
     def __init__(self, shape: Shape, capacity: int) -> None:
         self.length = 0
-        self.capacity = -(-capacity // 8) * 8
+        self.capacity = -(-capacity // 16) * 16
         size = (shape.layers, shape.kv_heads)
         self.keys = np.zeros((*size, self.capacity // 8, shape.depth, 8), np.uint16)
         self.values = np.zeros((*size, self.capacity, shape.depth), np.uint16)
@@ -80,7 +80,7 @@ class LeanNetwork:
     def cache_bytes(self, capacity: int) -> int:
         """Memory of a cache."""
         s = self.shape
-        return 4 * s.layers * s.kv_heads * s.depth * -(-capacity // 8) * 8
+        return 4 * s.layers * s.kv_heads * s.depth * -(-capacity // 16) * 16
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
         """See `network.Network.forward`."""

@@ -1,4 +1,4 @@
-"""Kernels on rows of float32: quantising, activation, attention over half-precision caches.
+"""Kernels on rows of float32: quantising, activation, softmax, rounding to half precision.
 
 Each works on one row, always in the same order, so its result never depends on other rows.
 """
@@ -93,95 +93,6 @@ def _softmax(a: Assembler, scores: Any, blocks: Any, inverse: Any) -> None:
 
     (total,) = a.loop(blocks, [constant(FLOATS, 0.0)], block)
     a.store(b.fdiv(ir.Constant(F32, 1.0), a.reduce("fadd", total)), inverse)
-
-
-def scores(heads: int) -> Any:
-    """Kernel: products of `heads` queries with the keys of blocks of eight tokens.
-
-    Arguments: queries (heads, depth) float32, keys (blocks, depth, 8) float16, blocks, depth,
-    out, bytes of a head's row of out.
-    """
-
-    def write(
-        a: Assembler, queries: Any, keys: Any, blocks: Any, depth: Any, out: Any, out_row: Any
-    ) -> None:
-        b = a.builder
-        key_block, query_row = b.mul(depth, ir.Constant(I64, 16)), b.mul(depth, ir.Constant(I64, 4))
-
-        def block(i: Any) -> list[Any]:
-            tokens = b.add(keys, b.mul(i, key_block))
-
-            def column(d: Any, *sums: Any) -> list[Any]:
-                key = a.floats(tokens, b.mul(d, ir.Constant(I64, 16)))
-                at = b.add(queries, b.mul(d, ir.Constant(I64, 4)))
-                return [
-                    a.fma(a.splat(a.load(F32, at, _times(a, query_row, h))), key, sums[h])
-                    for h in range(heads)
-                ]
-
-            for h, total in enumerate(a.loop(depth, [constant(FLOATS, 0.0)] * heads, column)):
-                at = b.add(out, _times(a, out_row, h))
-                a.store(total, at, b.mul(i, ir.Constant(I64, 32)))
-            return []
-
-        a.loop(blocks, [], block)
-
-    return kernel(write, 6)
-
-
-def mixture(heads: int) -> Any:
-    """Kernel: sums of the tokens' values, weighted by each head's probabilities.
-
-    Arguments: weights (heads, ...) float32, bytes of a row of them, values (tokens, depth)
-    float16, tokens, depth, one factor for each head, out (heads, depth) float32.
-    """
-    pairs = [(h, v) for h in range(heads) for v in range(2)]
-
-    def write(
-        a: Assembler,
-        chances: Any,
-        chances_row: Any,
-        values: Any,
-        tokens: Any,
-        depth: Any,
-        factors: Any,
-        out: Any,
-    ) -> None:
-        b = a.builder
-        value_row, out_row = b.mul(depth, ir.Constant(I64, 2)), b.mul(depth, ir.Constant(I64, 4))
-
-        def columns(c: Any) -> list[Any]:
-            start = b.add(values, b.mul(c, ir.Constant(I64, 32)))
-
-            def token(i: Any, *sums: Any) -> list[Any]:
-                at = b.add(start, b.mul(i, value_row))
-                value = [a.floats(at, 16 * v) for v in range(2)]
-                chance = [
-                    a.splat(
-                        a.load(
-                            F32,
-                            b.add(chances, _times(a, chances_row, h)),
-                            b.mul(i, ir.Constant(I64, 4)),
-                        )
-                    )
-                    for h in range(heads)
-                ]
-                return [a.fma(chance[h], value[v], sums[2 * h + v]) for h, v in pairs]
-
-            sums = a.loop(tokens, [constant(FLOATS, 0.0)] * len(pairs), token)
-            for (h, v), total in zip(pairs, sums, strict=True):
-                factor = a.splat(a.load(F32, factors, 4 * h))
-                at = b.add(b.add(out, _times(a, out_row, h)), b.mul(c, ir.Constant(I64, 64)))
-                a.store(b.fmul(total, factor), at, 32 * v)
-            return []
-
-        a.loop(b.udiv(depth, ir.Constant(I64, 16)), [], columns)
-
-    return kernel(write, 7)
-
-
-def _times(a: Assembler, size: Any, n: int) -> Any:
-    return a.builder.mul(size, ir.Constant(I64, n))
 
 
 def _absolute(a: Assembler, x: Any) -> Any:
