@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import PocketQAError
 from . import refusals
 from .generation import EndReason, Generation, Model
 from .network import Part
@@ -112,7 +114,6 @@ class Batch:
         try:
             self._allocate(sequence)
         except BaseException as error:
-            log.warning("no cache for %d tokens: %s", sequence.capacity, error)
             self._end(sequence, error)
             return False
         return True
@@ -148,17 +149,20 @@ class Batch:
                 *self._network.forward([work.part for work in works])
             ]
         except BaseException as error:
-            log.warning("a step failed (%r): %s", error, _describe(works, lengths))
+            log.warning("a step failed, %r: %s", error, _describe(works, lengths))
+            _forget_frames(error)
+            results = [error]
             if refusals.is_out_of_memory(error):
                 self._prefixes.shrink(0)
             elif len(works) == 1:
-                return [error]
-            return [self._retry(work, length) for work, length in zip(works, lengths, strict=True)]
+                return results
+        else:
+            rows = sum(len(work.part.ids) for work in works)
+            self._speculation.costs.learn(rows, time.perf_counter() - began)
+            return results
         finally:
             self._watchdog.end()
-        rows = sum(len(work.part.ids) for work in works)
-        self._speculation.costs.learn(rows, time.perf_counter() - began)
-        return results
+        return [self._retry(work, length) for work, length in zip(works, lengths, strict=True)]
 
     def _retry(self, work: Work, length: int) -> np.ndarray | BaseException:
         work.part.cache.length = length
@@ -199,11 +203,23 @@ class Batch:
         self.running.remove(sequence)
         cache, sequence.cache = sequence.cache, None
         if isinstance(reason, BaseException):
+            if not isinstance(reason, PocketQAError):
+                trace = "".join(traceback.format_exception(reason))
+                log.warning("request %d fails: %s", sequence.generation.number, trace)
+            _forget_frames(reason)
             reason = refusals.out_of_memory() if refusals.is_out_of_memory(reason) else reason
         elif cache is not None and cache.length:
             cache.length = min(cache.length, len(sequence.ids))  # a draft may not be decided yet
             self._prefixes.add(sequence.ids[: cache.length], cache)
         self._end_request(sequence.generation, reason)
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Drop what led to an error, which the log has: its frames would keep a step's caches."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 def _describe(works: list[Work], lengths: list[int]) -> str:
