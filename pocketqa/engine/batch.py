@@ -49,7 +49,7 @@ class Batch:
         self._cache_bytes, self._end_request, self._watchdog = cache_bytes, end, watchdog
         self._prefixes = Prefixes()
         self._schedule = Schedule(model.network.max_rows)
-        self._speculation = Speculation()
+        self._speculation = Speculation(model.network.max_rows)
 
     @property
     def nbytes(self) -> int:
@@ -195,7 +195,6 @@ class Batch:
         self.counts["tokens"] += len(sequence.ids) - before
         self.counts["drafted"] += len(sequence.draft)
         self.counts["accepted"] += right
-        self._speculation.learn(sequence, right)
         if reason:
             self._end(sequence, reason)
 

@@ -27,10 +27,8 @@ class Sequence:
         self.nbytes = model.network.cache_bytes(self.capacity)
         self.cache: Cache | None = None
         self.draft: list[int] = []
-        self.acceptance = 0.5
-        """The share of drafted tokens that were right, of late."""
         drafts = model.speculative and options.temperature == 0
-        self.lookup = Lookup() if drafts else None
+        self._lookup = Lookup() if drafts else None
         self._limit, self._end_ids = limit, model.end_ids
         self._pick = picker(options)
         self._detokenizer = Detokenizer(model.decode)
@@ -55,6 +53,17 @@ class Sequence:
     def left(self) -> int:
         """How many tokens it may still say."""
         return self.capacity - len(self.ids)
+
+    @property
+    def proposal(self) -> list[int]:
+        """Tokens that may follow; a draft is the first of them."""
+        return self._lookup.proposal if self._lookup else []
+
+    def propose(self, most: int) -> list[float]:
+        """Look for a proposal; the chances that it is right up to and with each of its tokens."""
+        if self._lookup is None:
+            return []
+        return self._lookup.propose(self.ids, min(most, self.left - 1))
 
     def part(self, rows: int) -> Part:
         """The next `rows` pending tokens, and after the last of them the draft."""
