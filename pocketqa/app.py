@@ -74,8 +74,9 @@ def create_app(
         cors_allowed_origins=_origins(config),
     )
     services = Services(config, OffHub(knowledge), model, Store(config.dialogues))
+    running = Running(config.answers_per_connection, config.max_streams)
     ownership = Ownership(config.secret_key or secrets.token_hex(32))
-    Events(socketio, services, ownership, Running(config.answers_per_connection))
+    Events(socketio, services, ownership, running)
     app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
     app.extensions["engine"] = model
     return app
@@ -109,7 +110,12 @@ def start_engine(config: Config) -> Engine:
             max_prompt_tokens=config.max_prompt_tokens,
         )
 
-    return Engine(load, config.queue_size)
+    return Engine(
+        load,
+        config.queue_size,
+        max_streams=config.max_streams,
+        cache_bytes=config.cache_mb << 20,
+    )
 
 
 def readiness(engine: LanguageModel, knowledge: Retrieval) -> dict[str, Any]:

@@ -58,13 +58,17 @@ class Config(BaseSettings):
     model: str = Field(
         "qwen2.5-coder-0.5b", description="catalogue name, local directory, .gguf file or hub id"
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="weights; auto: bfloat16 where the processor has it, else float32"
+    precision: Literal["auto", "float32", "bfloat16", "int8", "int4"] = Field(
+        "auto", description="weights; auto: what is fastest of those that lose no quality"
     )
     threads: int = Field(0, ge=0, description="threads that compute; 0: as many as usable cores")
     max_new_tokens: int = Field(320, ge=1, description="longest answer, in tokens")
     max_prompt_tokens: int = Field(6000, ge=256, description="longest prompt, in tokens")
     temperature: float = Field(0.0, ge=0, le=2, description="0: the likeliest token, always")
+    max_streams: int = Field(16, ge=1, description="answers that are generated at once")
+    cache_mb: int = Field(
+        768, ge=16, description="memory for what the model has read, in MiB: answers and prefixes"
+    )
     queue_size: int = Field(64, ge=0, description="requests that may wait for the model")
 
     # Answers

@@ -19,14 +19,14 @@ class Answer:
 
 
 class Running:
-    """All running answers in the order in which they were accepted."""
+    """All running answers in the order in which they were accepted; `at_once` are made at once."""
 
-    def __init__(self, per_connection: int) -> None:
-        self._per_connection = per_connection
+    def __init__(self, per_connection: int, at_once: int = 1) -> None:
+        self._per_connection, self._at_once = per_connection, at_once
         self._answers: dict[tuple[str, str], Answer] = {}
 
     def add(self, answer: Answer) -> int:
-        """Accept a request; returns how many answers come before it.
+        """Accept a request; returns how many answers must end before it is its turn.
 
         Raises:
             RequestError: `busy` when its connection has its allowed number of answers running,
@@ -46,7 +46,7 @@ class Running:
                 f"{self._per_connection} of your answers are running: wait for one to end",
             )
         self._answers[request.sid, request.request_id] = answer
-        return len(self._answers) - 1
+        return max(0, len(self._answers) - self._at_once)
 
     def remove(self, answer: Answer) -> None:
         """Forget an answer whose last frame has been sent."""

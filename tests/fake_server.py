@@ -18,14 +18,15 @@ TEXT = "身份证丢失的,应当向常住户口所在地的公安机关申请�
 
 
 class Scripted(FakeModel):
-    def stream(self, messages, options, is_cancelled):
+    def answer(self, messages):
         if "出错" in messages[-1]["content"]:
             raise RuntimeError("planted")
-        return (yield from super().stream(messages, options, is_cancelled))
+        return super().answer(messages)
 
 
 if __name__ == "__main__":
     settings = configuration.load()
     pause_s = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
     model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s)
-    server.run(server.build_app(settings, Engine(lambda: model, settings.queue_size)), settings)
+    engine = Engine(lambda: model, settings.queue_size, max_streams=settings.max_streams)
+    server.run(server.build_app(settings, engine), settings)

@@ -3,39 +3,96 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pocketqa.engine import EndReason, Message, Options
+import numpy as np
+
+from pocketqa.engine import Message
+from pocketqa.engine.network import Part
 from pocketqa.passages import Hit, Passage
 
 
 @dataclass
 class FakeModel:
-    """A model that says `text` a character at a time and remembers its prompts."""
+    """A model that says `text` a character a token and remembers its prompts.
+
+    `pause_s` is the time that a step takes. `fault` is raised where the answer would end.
+    """
 
     text: str = "请带上户口簿,到派出所申请补领。"
     pause_s: float = 0.0
     fault: BaseException | None = None
     prompts: list[list[Message]] = field(default_factory=list)
     said: int = 0
+    context: int = 100_000
+    max_rows: int = 256
+    end_ids: frozenset[int] = frozenset({0})
+    speculative: bool = False
+    _chars: list[str] = field(default_factory=lambda: [""])  # of each token; the first ends answers
+    _begins: dict[str, int] = field(default_factory=dict)
 
-    def stream(
-        self, messages: list[Message], options: Options, is_cancelled: Callable[[], bool]
-    ) -> Generator[str, None, EndReason]:
+    @property
+    def network(self) -> FakeModel:
+        return self
+
+    def answer(self, messages: list[Message]) -> str:
+        """What it says to `messages`."""
+        return self.text
+
+    def prompt_ids(self, messages: list[Message]) -> list[int]:
+        """One token, which stands for the answer; the answer's characters are those after it."""
         self.prompts.append(messages)
-        for n, char in enumerate(self.text):
-            if is_cancelled():
-                return "abort"
-            if n == options.max_new_tokens:
-                return "length"
-            time.sleep(self.pause_s)
-            self.said += 1
-            yield char
-        if self.fault:
-            raise self.fault
-        return "stop"
+        answer = self.answer(messages)
+        if answer not in self._begins:
+            self._begins[answer] = len(self._chars)
+            self._chars += ["", *answer]
+        return [self._begins[answer]]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(self._chars[id] for id in ids)
+
+    def new_cache(self, capacity: int) -> FakeCache:
+        return FakeCache(capacity)
+
+    def cache_bytes(self, capacity: int) -> int:
+        return capacity
+
+    def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
+        time.sleep(self.pause_s)
+        return [self._logits(part) for part in parts]
+
+    def _logits(self, part: Part) -> np.ndarray:
+        part.cache.length += len(part.ids)
+        logits = np.zeros((part.wanted, len(self._chars)), np.float32)
+        for row, token in zip(logits, part.ids[len(part.ids) - part.wanted :], strict=True):
+            following = token + 1
+            if following == len(self._chars) or not self._chars[following]:
+                if self.fault:
+                    raise self.fault
+                following = 0
+            self.said += 1 if following else 0
+            row[following] = 1
+        return logits
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class FakeCache:
+    """Counts tokens."""
+
+    capacity: int
+    length: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self.capacity
+
+    def copy(self, length: int, capacity: int) -> FakeCache:
+        return FakeCache(capacity, length)
 
 
 @dataclass

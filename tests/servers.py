@@ -78,9 +78,13 @@ class Server:
 
 
 def fake_server(index: Path, **env: str) -> Server:
-    """The real server with a scripted model in place of the real one; ready within a second."""
+    """The real server with a scripted model in place of the real one; ready within a second.
+
+    It answers one question at a time, so that others wait, unless `POCKETQA_MAX_STREAMS` is set.
+    """
     command = [sys.executable, str(ROOT / "tests" / "fake_server.py")]
-    return Server(command, {"POCKETQA_INDEX": str(index), "POCKETQA_PORT": "0", **env}, READY)
+    own = {"POCKETQA_INDEX": str(index), "POCKETQA_PORT": "0", "POCKETQA_MAX_STREAMS": "1"}
+    return Server(command, {**own, **env}, READY)
 
 
 def real_server(index: Path, **env: str) -> Server:

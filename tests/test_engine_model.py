@@ -1,16 +1,18 @@
-"""Decoding with a real transformers model, a tiny one of random weights."""
+"""The real model's parts with a real transformers model, a tiny one of random weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from transformers import DynamicCache
+from transformers import AutoModelForCausalLM, DynamicCache
 
-from pocketqa.engine import Message, Options, model
-from pocketqa.engine.model import LoadedModel, pick
+from pocketqa.engine import Engine, Message, Options, model
+from pocketqa.engine.model import LoadedModel
+from pocketqa.engine.network import Part
 from pocketqa.errors import ModelError, RequestError
 
 pytest_plugins = ["tiny"]
@@ -22,85 +24,99 @@ def loaded(converted: Path) -> LoadedModel:
     return model.load(converted, precision="float32", max_prompt_tokens=100)
 
 
-def run(
-    loaded: LoadedModel, options: Options, is_cancelled: Callable[[], bool] = lambda: False
-) -> tuple[list[str], str]:
-    """The deltas, and why it ended."""
-    deltas, stream = [], loaded.stream(ASK, options, is_cancelled)
-    while True:
-        try:
-            deltas.append(next(stream))
-        except StopIteration as end:
-            return deltas, end.value
+@pytest.fixture
+def engine(loaded: LoadedModel) -> Iterator[Engine]:
+    closing, loaded.close = loaded.close, lambda: None  # type: ignore[method-assign]
+    engine = Engine(lambda: loaded)
+    engine.wait()
+    yield engine
+    engine.close()
+    loaded.close = closing  # type: ignore[method-assign]
 
 
-def greedy(loaded: LoadedModel, n: int) -> list[int]:
-    """The likeliest tokens, each from a forward pass over everything before it."""
-    ids = loaded.prompt_ids(ASK)
+@pytest.fixture(scope="module")
+def plain(converted: Path) -> torch.nn.Module:
+    """The same model as transformers has it."""
+    return AutoModelForCausalLM.from_pretrained(converted, dtype=torch.float32).eval()
+
+
+def greedy(loaded: LoadedModel, plain: torch.nn.Module, asked: list[Message], n: int) -> list[int]:
+    """The likeliest tokens, each from a forward pass over everything before it, up to an end."""
+    prompt = loaded.prompt_ids(asked)
+    ids = list(prompt)
     for _ in range(n):
         with torch.inference_mode():
-            logits = loaded.model(input_ids=ids, past_key_values=DynamicCache()).logits
-        ids = torch.cat([ids, logits[:, -1:].argmax(-1)], dim=1)
-    return ids[0, -n:].tolist()
+            logits = plain(input_ids=torch.tensor([ids]), past_key_values=DynamicCache()).logits
+        if (token := int(logits[0, -1].argmax())) in loaded.end_ids:
+            break
+        ids.append(token)
+    return ids[len(prompt) :]
 
 
-def test_tokens_are_those_of_a_forward_pass_without_cache(
-    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+def test_texts_are_those_of_plain_greedy_decoding(
+    loaded: LoadedModel, plain: torch.nn.Module, engine: Engine
 ) -> None:
-    monkeypatch.setattr(model, "PREFILL_CHUNK", 7)  # so that the prompt takes several chunks
+    asked: list[list[Message]] = [
+        [{"role": "user", "content": text}]
+        for text in ("身份证 ab", "ab" * 20, "护照", "a", "身份证 ab", "居民身份证丢了")
+    ]
+    running = [engine.submit(messages, Options(24)) for messages in asked]
+    for messages, generation in zip(asked, running, strict=True):
+        expected = loaded.decode(greedy(loaded, plain, messages, 24))
+        assert "".join(generation) == expected.rstrip("\ufffd").replace("\ufffd", "")
+    assert engine.stats()["reused_tokens"] == 0, "prompts shorter than a piece are not shared"
+
+
+def test_a_forward_gives_each_part_its_logits(loaded: LoadedModel, plain: torch.nn.Module) -> None:
+    network = loaded.network
+    ids = [[7 * n % 250 for n in range(length)] for length in (100, 3, 70)]
+    caches = [network.new_cache(120) for _ in ids]
     with torch.inference_mode():
-        ids = loaded.prompt_ids(ASK)
-        tokens = list(loaded._tokens(ids, Options(max_new_tokens=12), lambda: False))
-    assert tokens == greedy(loaded, 12)
+        exact = [plain(input_ids=torch.tensor([each])).logits[0].numpy() for each in ids]
+    first = network.forward(
+        [Part(cache, each[:-2], 0) for cache, each in zip(caches, ids, strict=True)]
+    )
+    assert [rows.shape[0] for rows in first] == [0, 0, 0]
+    last = network.forward(
+        [Part(cache, each[-2:], 2) for cache, each in zip(caches, ids, strict=True)]
+    )
+    for rows, wanted in zip(last, exact, strict=True):
+        assert rows.dtype == np.float32 and np.abs(rows - wanted[-2:]).max() < 1e-3
+    caches[0].length = 80
+    assert caches[0].length == 80 and caches[0].nbytes == network.cache_bytes(120)
+    again = network.forward([Part(caches[0], ids[0][80:], 20)])[0]
+    assert np.abs(again - exact[0][80:]).max() < 1e-3
+    copied = caches[0].copy(99, 120)
+    assert copied.length == 64 and caches[0].length == 100
+    again = network.forward([Part(copied, ids[0][64:], 1)])[0]
+    assert np.abs(again - exact[0][-1:]).max() < 1e-3
 
 
-def test_length_and_stop_are_told_apart(loaded: LoadedModel) -> None:
-    expected = greedy(loaded, 6)
-    deltas, reason = run(loaded, Options(max_new_tokens=6))
-    if not set(expected) & loaded._end_ids:
-        assert reason == "length"
-    ends = LoadedModel(loaded.model, loaded.tokenizer, 100)
-    ends._end_ids = frozenset({expected[3]})
-    first = expected.index(expected[3])
-    shorter, reason = run(ends, Options(max_new_tokens=6))
-    assert reason == "stop" and len(shorter) == first + 1
-    assert "".join(shorter) in "".join(deltas)
+def test_the_logits_of_a_text_for_measuring(loaded: LoadedModel, plain: torch.nn.Module) -> None:
+    ids = [3 * n % 250 for n in range(100)]
+    with torch.inference_mode():
+        exact = plain(input_ids=torch.tensor([ids])).logits[0]
+    assert (loaded.logits(ids) - exact).abs().max() < 1e-3
 
 
-def test_cancelled_between_the_chunks_of_the_prompt(
-    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(model, "PREFILL_CHUNK", 4)
-    asked = 0
-
-    def is_cancelled() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 2
-
-    deltas, reason = run(loaded, Options(), is_cancelled)
-    assert "".join(deltas) == "" and reason == "abort" and asked <= 4
+def test_a_prompt_in_pieces_is_the_same_to_the_last_bit(loaded: LoadedModel) -> None:
+    network, ids = loaded.network, [5 * n % 250 for n in range(100)]
+    whole, pieces = network.new_cache(100), network.new_cache(100)
+    at_once = network.forward([Part(whole, ids, 1)])[0]
+    network.forward([Part(pieces, ids[:64], 0)])
+    assert np.array_equal(network.forward([Part(pieces, ids[64:], 1)])[0], at_once)
 
 
-def test_cancelled_within_one_token(loaded: LoadedModel) -> None:
-    cancelled = False
-    stream = loaded.stream(ASK, Options(max_new_tokens=50), lambda: cancelled)
-    next(stream)
-    cancelled = True
-    assert "".join(stream) == ""
-
-
-def test_a_seed_repeats_a_sample_and_no_temperature_is_greedy(loaded: LoadedModel) -> None:
-    warm = [run(loaded, Options(20, temperature=1.5, seed=seed))[0] for seed in (1, 1, 2)]
+def test_a_seed_repeats_a_sample(engine: Engine) -> None:
+    warm = ["".join(engine.submit(ASK, Options(20, temperature=1.5, seed=n))) for n in (1, 1, 2)]
     assert warm[0] == warm[1] != warm[2]
-    logits = torch.tensor([0.0, 3.0, 1.0])
-    assert pick(logits, 0, torch.Generator()) == 1
 
 
-def test_a_prompt_that_is_too_long_is_refused(loaded: LoadedModel) -> None:
-    with pytest.raises(RequestError) as caught:
-        next(loaded.stream([{"role": "user", "content": "问" * 200}], Options(), lambda: False))
-    assert caught.value.code == "text_too_long"
+def test_a_prompt_that_is_too_long_is_refused(loaded: LoadedModel, engine: Engine) -> None:
+    for length in (90, 200):  # more than the model reads; more than is allowed
+        with pytest.raises(RequestError) as caught:
+            "".join(engine.submit([{"role": "user", "content": "问" * length}]))
+        assert caught.value.code == "text_too_long"
 
 
 def test_what_cannot_be_loaded_is_said(tmp_path: Path, converted: Path) -> None:
@@ -113,3 +129,21 @@ def test_what_cannot_be_loaded_is_said(tmp_path: Path, converted: Path) -> None:
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(ModelError, match="chat template"):
         model.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
+)
+def test_the_precision_is_that_of_the_configuration(
+    converted: Path, precision: str, dtype: torch.dtype
+) -> None:
+    loaded = model.load(converted, precision=precision)
+    assert loaded.network.model.dtype == dtype  # type: ignore[attr-defined]
+    assert loaded.speculative == (dtype == torch.float32)
+
+
+def test_a_precision_that_is_not_known_is_said(
+    converted: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.load(converted, precision="int4")
+    assert "int4" in caplog.text

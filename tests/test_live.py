@@ -170,7 +170,7 @@ def test_a_busy_connection_and_a_full_queue(
 
 
 def test_twenty_clients_at_once_each_get_their_own(demo_index: Path, connect: Connect) -> None:
-    server = fake_server(demo_index, FAKE_PAUSE_S="0.002")
+    server = fake_server(demo_index, FAKE_PAUSE_S="0.002", POCKETQA_MAX_STREAMS="16")
     try:
         clients = [connect(server) for _ in range(20)]
         answers: dict[int, list[dict[str, Any]]] = {}

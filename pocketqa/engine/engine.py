@@ -2,146 +2,160 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import time
 from collections.abc import Callable
 from queue import Empty
 from typing import Literal
 
-from ..errors import ModelError, PocketQAError, RequestError
-from ..threads import NativeQueue, native_lock, start_native_thread
-from .generation import EndReason, Generation, Message, Model, Options
+from ..errors import PocketQAError
+from ..threads import NativeQueue, start_native_thread
+from . import refusals
+from .admission import Admission
+from .batch import Batch
+from .generation import Generation, Message, Model, Options
+from .line import Line
+from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_S = 15
-"""What a client is told when the line is full."""
+State = Literal["loading", "ready", "stuck", "failed", "closed"]
 
 
 class Engine:
-    """Answers requests in turn, in a thread of its own, which also loads the model.
+    """Answers several requests at once, in a thread of its own, which also loads the model.
 
-    `load` is called once, in that thread; until it returns, requests get `model_unavailable`.
-    At most `queue_size` requests wait. All methods may be called from the hub: none blocks.
+    All methods may be called from the hub: none blocks, but for `wait` and `close`.
+
+    Args:
+        load: called once, in that thread; until it returns, requests get `model_unavailable`.
+        queue_size: requests that may wait.
+        max_streams: requests that are served at once.
+        cache_bytes: memory for the keys and values of sequences, running and ended.
+        watchdog_s: a step that takes longer is reported, and the state is `stuck` until it ends.
     """
 
-    def __init__(self, load: Callable[[], Model], queue_size: int = 64) -> None:
-        self.state: Literal["loading", "ready", "failed", "closed"] = "loading"
+    def __init__(
+        self,
+        load: Callable[[], Model],
+        queue_size: int = 64,
+        *,
+        max_streams: int = 16,
+        cache_bytes: int = 768 << 20,
+        watchdog_s: float = 60.0,
+    ) -> None:
         self.failure: BaseException | None = None
-        self._load = load
-        self._queue_size = queue_size
-        self._inbox = NativeQueue()
-        self._lock = native_lock()
-        self._line: list[Generation] = []  # accepted and not ended; the first is being served
-        self._serving: Generation | None = None
-        self._ended = NativeQueue()
+        self._state: State = "loading"
+        self._load, self._max_streams, self._cache_bytes = load, max_streams, cache_bytes
+        self._line = Line(max_streams, queue_size)
+        self._watchdog = Watchdog(watchdog_s)
+        self._batch: Batch | None = None
+        self._requests = 0
+        self._wake, self._ended = NativeQueue(), NativeQueue()
+        atexit.register(self.close)
         start_native_thread(self._run)
+
+    @property
+    def state(self) -> State:
+        """`stuck` is a ready engine whose present step does not end."""
+        return "stuck" if self._state == "ready" and self.stuck_s else self._state
+
+    @property
+    def stuck_s(self) -> float:
+        """Seconds that the present step has taken, if that is too long; else 0."""
+        return self._watchdog.stuck_s
+
+    def stats(self) -> dict[str, int]:
+        """What has been done since the start, and what is going on now."""
+        batch, (running, waiting) = self._batch, self._line.counts()
+        counts = batch.counts if batch else {}
+        names = ("steps", "tokens", "drafted", "accepted", "prefill_tokens", "reused_tokens")
+        return {
+            "requests": self._requests,
+            "running": running,
+            "waiting": waiting,
+            **{name: counts.get(name, 0) for name in names},
+            "cache_bytes": batch.nbytes if batch else 0,
+        }
 
     def submit(self, messages: list[Message], options: Options | None = None) -> Generation:
         """Put a request at the end of the line.
 
         Raises:
-            ModelError: `model_unavailable` while the model loads, or when it cannot be loaded.
+            ModelError: `model_unavailable` while the model loads or is stuck, or when it cannot be
+                loaded.
             RequestError: `queue_full`, with `retry_after_s`.
         """
         self._check_ready()
-        generation = Generation(messages, options or Options(), self._withdraw, self._position)
-        with self._lock:
-            if len(self._line) > self._queue_size:
-                raise _queue_full(len(self._line))
-            self._line.append(generation)
-        self._inbox.put(generation)
+        generation = Generation(
+            messages, options or Options(), self._line.withdraw, self._line.position
+        )
+        self._line.join(generation)
+        self._requests += 1
+        self._wake.put(None)
         return generation
 
     def wait(self) -> None:
         """Wait until the model is loaded, or has failed to."""
-        while self.state == "loading":
+        while self._state == "loading":
             time.sleep(0.02)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Cancel everything and wait for the thread to end after its current token."""
-        self.state = "closed"
-        for generation in list(self._line):
-            generation.cancel()
-        self._inbox.put(None)
+        """End everything with `abort`; the thread ends after its present step."""
+        atexit.unregister(self.close)
+        self._state = "closed"
+        self._line.close()
+        self._wake.put(None)
         try:
             self._ended.get(timeout=timeout_s)
+            self._ended.put(None)  # for whoever closes it again
         except Empty:
             log.warning("the model's thread did not end within %.0f s", timeout_s)
+            self._line.end_all("abort")
 
     def _check_ready(self) -> None:
-        if self.state == "loading":
-            raise ModelError(
-                "model_unavailable",
-                "模型正在加载，请稍候再问",
-                "the model is loading, ask again soon",
-            )
-        if self.state != "ready":
-            raise ModelError(
-                "model_unavailable",
-                "模型不可用，请联系管理员查看服务器日志",
-                "the model is not available: the operator finds the reason in the server's log",
-            )
-
-    def _position(self, generation: Generation) -> int:
-        with self._lock:
-            return self._line.index(generation) if generation in self._line else 0
-
-    def _withdraw(self, generation: Generation) -> None:
-        """End a request that still waits; one that is being served ends itself."""
-        with self._lock:
-            waits = generation in self._line and generation is not self._serving
-            if waits:
-                self._line.remove(generation)
-        if waits:
-            generation.end("abort")
+        state = self.state
+        if state == "loading":
+            raise refusals.loading()
+        if state == "stuck":
+            raise refusals.stuck()
+        if state != "ready":
+            raise refusals.unavailable()
 
     def _run(self) -> None:
         try:
-            self._answer_in_turn()
-        finally:
-            self._ended.put(None)
-
-    def _answer_in_turn(self) -> None:
-        try:
             model = self._load()
         except BaseException as error:
-            self.failure, self.state = error, "failed"
-            log.error("the model cannot be loaded: %s", error, exc_info=not _expected(error))
-            return
-        if self.state == "loading":
-            self.state = "ready"
-        while (generation := self._inbox.get()) is not None:
-            with self._lock:
-                if generation not in self._line:  # withdrawn while it waited
-                    continue
-                self._serving = generation
-            end = self._serve(model, generation)
-            with self._lock:
-                self._line.remove(generation)
-                self._serving = None
-            generation.end(end)
+            self.failure, self._state = error, "failed"
+            expected = isinstance(error, PocketQAError)
+            log.error("the model cannot be loaded: %s", error, exc_info=not expected)
+        else:
+            if self._state == "loading":
+                self._state = "ready"
+            self._serve(model)
+            model.close()
+        finally:
+            self._line.close()
+            self._line.end_all("abort")
+            self._watchdog.close()
+            self._ended.put(None)
 
-    def _serve(self, model: Model, generation: Generation) -> EndReason | BaseException:
-        stream = model.stream(generation.messages, generation.options, lambda: generation.cancelled)
-        try:
-            while True:
-                generation.put(next(stream))
-        except StopIteration as end:
-            reason: EndReason = end.value
-            return reason
-        except BaseException as error:  # whatever it is, the request must end and the thread go on
-            return error
-
-
-def _queue_full(waiting: int) -> RequestError:
-    return RequestError(
-        "queue_full",
-        f"排队人数已满({waiting} 人),请 {RETRY_AFTER_S} 秒后再试",
-        f"the queue is full ({waiting} waiting): try again in {RETRY_AFTER_S} s",
-        retry_after_s=RETRY_AFTER_S,
-    )
-
-
-def _expected(error: BaseException) -> bool:
-    return isinstance(error, PocketQAError)
+    def _serve(self, model: Model) -> None:
+        batch = Batch(model, self._cache_bytes, self._line.end, self._watchdog)
+        admission = Admission(model, self._line, batch, self._max_streams, self._cache_bytes)
+        self._batch = batch
+        while self._state != "closed":
+            try:
+                admission.admit()
+                if batch.running:
+                    batch.step()
+                elif not self._line.counts()[1]:
+                    self._wake.get()
+            except (
+                BaseException
+            ) as error:  # a fault of ours: whom it met must end, the engine goes on
+                log.exception("the batch failed, its %d requests end", len(batch.running))
+                batch.clear(error)
+                self._line.end_all(error)
+        batch.clear("abort")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict
 
 from ..threads import Channel
+from .network import Network
 
 GATHER_S = 0.03
 """Tokens that come within this time are handed over as one delta."""
 
 EndReason = Literal["stop", "length", "abort"]
+
+_numbers = itertools.count(1)
 
 
 class Message(TypedDict):
@@ -39,10 +44,22 @@ class Options:
 class Model(Protocol):
     """What the engine needs of a language model; `model.LoadedModel` is the real one."""
 
-    def stream(
-        self, messages: list[Message], options: Options, is_cancelled: Callable[[], bool]
-    ) -> Generator[str, None, EndReason]:
-        """Yield deltas that never split a character, as each token comes; return why it ended."""
+    network: Network
+    end_ids: frozenset[int]
+    """Tokens that end an answer."""
+    speculative: bool
+    """Whether drafts may be verified: several tokens a step must give what one a step gives."""
+
+    def prompt_ids(self, messages: list[Message]) -> list[int]:
+        """Token ids of a chat, ready to be answered. Raises RequestError: `text_too_long`."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, without special tokens."""
+        ...
+
+    def close(self) -> None:
+        """Give back threads and memory."""
         ...
 
 
@@ -55,7 +72,8 @@ class Generation:
     """One request in the engine. Iterate over it once, in one greenlet or thread, for its deltas.
 
     After the iteration `finish_reason` is `stop`, `length` or `abort`. A fault of the model is
-    raised by the iteration. Leaving the iteration early cancels the request.
+    raised by the iteration, and so is `deadline_exceeded`. Leaving the iteration early cancels the
+    request.
     """
 
     def __init__(
@@ -68,6 +86,9 @@ class Generation:
         self.messages, self.options = messages, options
         self.cancelled = False
         self.finish_reason: EndReason | None = None
+        self.number = next(_numbers)
+        """Names it in the log."""
+        self.began = time.monotonic()
         self._withdraw, self._position = withdraw, position
         self._channel: Channel[str | _End] = Channel(GATHER_S)
 
@@ -76,8 +97,14 @@ class Generation:
         """How many requests come before this one; 0 when it is being served, or has ended."""
         return self._position(self)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether its deadline has passed."""
+        deadline_s = self.options.deadline_s
+        return deadline_s is not None and time.monotonic() - self.began >= deadline_s
+
     def cancel(self) -> None:
-        """Stop within one token; at once if the request still waits. Harmless after the end."""
+        """Stop within one step; at once if the request still waits. Harmless after the end."""
         self.cancelled = True
         self._withdraw(self)
 

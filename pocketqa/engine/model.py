@@ -1,10 +1,10 @@
-"""The real model: transformers' causal language model with its tokenizer and chat template."""
+"""The real model: a network with the tokenizer and the chat template that belong to it."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,87 +15,63 @@ os.environ.setdefault("HF_DEACTIVATE_ASYNC_LOAD", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
-from ..errors import ModelError, RequestError
-from .detokenizer import Detokenizer
-from .generation import EndReason, Message, Options
+from ..errors import ModelError
+from . import refusals
+from .generation import Message
+from .network import Network, Part
+from .stock import StockNetwork
 
 log = logging.getLogger(__name__)
-
-PREFILL_CHUNK = 256
-"""Prompt tokens computed at a time; between chunks a cancelled request ends."""
 
 
 class LoadedModel:
     """A model in memory. Use it in one thread only."""
 
-    def __init__(self, model: Any, tokenizer: Any, max_prompt_tokens: int) -> None:
-        self.model, self.tokenizer = model, tokenizer
+    def __init__(
+        self,
+        network: Network,
+        tokenizer: Any,
+        end_ids: frozenset[int],
+        speculative: bool,
+        max_prompt_tokens: int,
+    ) -> None:
+        self.network, self.tokenizer = network, tokenizer
+        self.end_ids, self.speculative = end_ids, speculative
         self.max_prompt_tokens = max_prompt_tokens
-        self._end_ids = _end_ids(model, tokenizer)
 
-    def stream(
-        self, messages: list[Message], options: Options, is_cancelled: Callable[[], bool]
-    ) -> Generator[str, None, EndReason]:
-        """See `generation.Model.stream`.
+    def prompt_ids(self, messages: list[Message]) -> list[int]:
+        """Token ids of the chat.
 
         Raises:
             RequestError: `text_too_long` when the prompt has more than `max_prompt_tokens`.
         """
-        ids = self.prompt_ids(messages)
-        detokenizer = Detokenizer(lambda ids: self.tokenizer.decode(ids, skip_special_tokens=True))
-        reason: EndReason = "length"
-        for token in self._tokens(ids, options, is_cancelled):
-            if token in self._end_ids:
-                reason = "stop"
-                break
-            yield detokenizer.put(token)
-        yield detokenizer.flush()
-        return "abort" if is_cancelled() and reason != "stop" else reason
-
-    def prompt_ids(self, messages: list[Message]) -> torch.Tensor:
-        """Token ids of the chat, shape (1, n)."""
         encoded = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+            messages, add_generation_prompt=True, return_dict=True
         )
-        ids: torch.Tensor = encoded["input_ids"]
-        if ids.shape[1] > self.max_prompt_tokens:
-            raise RequestError(
-                "text_too_long",
-                f"内容过长:{ids.shape[1]} 个词元，最多 {self.max_prompt_tokens} 个，请缩短后再发",
-                f"the prompt has {ids.shape[1]} tokens, {self.max_prompt_tokens} are allowed: "
-                "please shorten the text",
-            )
+        ids: list[int] = encoded["input_ids"]
+        if len(ids) > self.max_prompt_tokens:
+            raise refusals.text_too_long(len(ids), self.max_prompt_tokens)
         return ids
 
-    @torch.inference_mode()
-    def _tokens(
-        self, ids: torch.Tensor, options: Options, is_cancelled: Callable[[], bool]
-    ) -> Iterator[int]:
-        """Yield sampled token ids, at most `max_new_tokens`; end early when cancelled."""
-        cache = DynamicCache(config=self.model.config)
-        random = torch.Generator().manual_seed(options.seed)
-        step: list[torch.Tensor] = list(ids.split(PREFILL_CHUNK, dim=1))
-        for _ in range(options.max_new_tokens):
-            for chunk in step:
-                if is_cancelled():
-                    return
-                output = self.model(
-                    input_ids=chunk, past_key_values=cache, use_cache=True, logits_to_keep=1
-                )
-            token = pick(output.logits[0, -1], options.temperature, random)
-            yield token
-            step = [torch.tensor([[token]])]
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, without special tokens."""
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
 
+    def logits(self, ids: Sequence[int]) -> torch.Tensor:
+        """The logits after each of `ids`, shape (n, vocabulary), for measuring quality."""
+        cache = self.network.new_cache(len(ids))
+        step = self.network.max_rows // 4
+        pieces = [ids[begin : begin + step] for begin in range(0, len(ids), step)]
+        rows = [self.network.forward([Part(cache, piece, len(piece))])[0] for piece in pieces]
+        return torch.cat([torch.from_numpy(each) for each in rows])
 
-def pick(logits: torch.Tensor, temperature: float, random: torch.Generator) -> int:
-    """The next token from `logits`, shape (vocabulary,)."""
-    if temperature == 0:
-        return int(logits.argmax())
-    chances = torch.softmax(logits.float() / temperature, dim=-1)
-    return int(torch.multinomial(chances, 1, generator=random))
+    def close(self) -> None:
+        """Give back threads and memory."""
+        self.network.close()
 
 
 def load(
@@ -104,50 +80,75 @@ def load(
     """Load a directory or hub id that `AutoModelForCausalLM` reads.
 
     Args:
-        precision: `float32`, `bfloat16` or `auto` (bfloat16 where the processor multiplies it).
-        threads: threads that torch computes with.
+        precision: `auto`, `float32`, `bfloat16`, `int8` or `int4`, see `docs/configuration.md`.
+        threads: threads that compute.
 
     Raises:
         ModelError: `model_unavailable`, with the reason that transformers gave.
     """
     torch.set_num_threads(threads)
     transformers_logging.disable_progress_bar()
-    dtype = _dtype(precision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+        if not tokenizer.chat_template:
+            raise _no_chat_template(source)
+        network, speculative = _network(source, precision, threads)
+        ends = _end_ids(source, tokenizer)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise ModelError(
             "model_unavailable",
             f"无法加载模型 {source}:{error}",
             f"cannot load the model {source}: {error}",
         ) from error
-    if not tokenizer.chat_template:
-        raise ModelError(
-            "model_unavailable",
-            f"模型 {source} 没有对话模板，请换用 Instruct 类模型",
-            f"the model {source} has no chat template: choose one that follows instructions",
-        )
-    log.info("model %s loaded: %s, %d threads", source, dtype, threads)
-    return LoadedModel(model.eval(), tokenizer, max_prompt_tokens)
+    return LoadedModel(network, tokenizer, ends, speculative, max_prompt_tokens)
 
 
-def _dtype(precision: str) -> torch.dtype:
+def _network(source: Path | str, precision: str, threads: int) -> tuple[Network, bool]:
+    """What computes, and whether its results are the same however many tokens a step has."""
+    return _stock(source, precision, threads)
+
+
+def _stock(source: Path | str, precision: str, threads: int) -> tuple[Network, bool]:
+    """transformers' own forward: on the GPU where there is one, else on the processor."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = _dtype(precision, device)
+    model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    log.info("model %s loaded: transformers, %s, %s, %d threads", source, device, dtype, threads)
+    return StockNetwork(model.to(device)), dtype == torch.float32
+
+
+def _dtype(precision: str, device: str) -> torch.dtype:
+    if precision in ("int8", "int4"):
+        log.warning("precision %s is not known for this model: auto is taken", precision)
+        precision = "auto"
     if precision == "auto":
-        fast = torch.backends.cpu.get_cpu_capability() == "AVX512" and _multiplies_bfloat16()
-        precision = "bfloat16" if fast else "float32"
+        precision = "bfloat16" if device == "cuda" or _multiplies_bfloat16() else "float32"
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
 def _multiplies_bfloat16() -> bool:
     try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+        flags = Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and "avx512_bf16" in flags
 
 
-def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+def _end_ids(source: Path | str, tokenizer: Any) -> frozenset[int]:
+    """Every token that ends an answer, as the model's directory and its tokenizer name them."""
+    try:
+        named = GenerationConfig.from_pretrained(source).eos_token_id
+    except OSError:
+        named = getattr(AutoConfig.from_pretrained(source), "eos_token_id", None)
     ids: list[int] = []
-    for value in (model.generation_config.eos_token_id, tokenizer.eos_token_id):
+    for value in (named, tokenizer.eos_token_id):
         ids += value if isinstance(value, list) else [value] if value is not None else []
     return frozenset(ids)
+
+
+def _no_chat_template(source: Path | str) -> ModelError:
+    return ModelError(
+        "model_unavailable",
+        f"模型 {source} 没有对话模板，请换用 Instruct 类模型",
+        f"the model {source} has no chat template: choose one that follows instructions",
+    )

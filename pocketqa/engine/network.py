@@ -1,4 +1,4 @@
-"""What the engine needs of a language model's network: many sequences, step by step."""
+"""What the batch computes with: a network, the caches of its sequences, and the parts of a step."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Cache(Protocol):
     """Keys and values of one sequence's tokens. Use it in the engine's thread only."""
 
     length: int
-    """Tokens in it; assign a smaller number to forget the last ones."""
+    """Tokens in it; assign a smaller number to forget the last ones (rejected drafts)."""
     capacity: int
     """Tokens it has room for."""
     nbytes: int
 
     def copy(self, length: int, capacity: int) -> Cache:
-        """A new cache that begins with this one's first `length` tokens."""
+        """A new one that begins with this one's first `length` tokens, or somewhat fewer."""
         ...
 
 
@@ -30,11 +30,14 @@ class Part:
     cache: Cache
     ids: Sequence[int]
     wanted: int
-    """Logits are wanted for the last so many of them; 0 for none."""
+    """Logits are wanted for the last `wanted` of them (0: none)."""
 
 
 class Network(Protocol):
-    """A causal language model. Use it in the engine's thread only."""
+    """A language model from token ids to logits, many sequences at a time.
+
+    A row's logits depend on its own sequence only, whatever other parts a step has.
+    """
 
     context: int
     """Most tokens of a sequence."""
@@ -42,7 +45,7 @@ class Network(Protocol):
     """Most tokens of one forward, all parts together."""
 
     def new_cache(self, capacity: int) -> Cache:
-        """An empty cache. Raises MemoryError."""
+        """An empty cache. Raises MemoryError, or torch's error, when there is no room for it."""
         ...
 
     def cache_bytes(self, capacity: int) -> int:
@@ -50,13 +53,9 @@ class Network(Protocol):
         ...
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
-        """Compute the parts' tokens and append them to their caches.
-
-        Returns:
-            For each part its logits, float32 (wanted, vocabulary), valid until the next call.
-        """
+        """Append each part's tokens to its cache; float32 (wanted, vocabulary) for each part."""
         ...
 
     def close(self) -> None:
-        """Free what the network holds."""
+        """Give back threads and memory."""
         ...
