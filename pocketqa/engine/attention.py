@@ -46,8 +46,7 @@ def scores(heads: int) -> Any:
                     for h in range(heads)
                 ]
                 return [
-                    a.fma(query[h], key[n], total)
-                    for (h, n), total in zip(both, sums, strict=True)
+                    a.fma(query[h], key[n], total) for (h, n), total in zip(both, sums, strict=True)
                 ]
 
             sums = a.loop(depth, [constant(FLOATS, 0)] * len(both), column)

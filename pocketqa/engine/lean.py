@@ -12,23 +12,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from .crew import Crew
-from .forward import Shape, Tokens, Weights, Work, barriers, forward, new_work
+from .forward import MATRICES, Shape, Tokens, Weights, Work, barriers, forward, new_work
 from .network import Part
+from .packing import Matrix
 from .products import FORMATS, TILE
 
 MAX_ROWS = 256
-LAYER = (
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-)
-"""The matrices of a layer, in the order of `Weights.matrices`."""
 
 
 class LeanCache:
@@ -59,15 +51,19 @@ class LeanNetwork:
         self,
         shape: Shape,
         weights: Weights,
-        matrices: list[Any],
-        embedding: np.ndarray,
-        vocabulary: int,
+        matrices: list[Matrix],
+        embedding: torch.Tensor,
+        factor: float,
         threads: int,
     ) -> None:
-        """`embedding` is float32 or bfloat16's bits, (tokens, hidden); `matrices` are kept alive."""
+        """`embedding` is (vocabulary, hidden), times `factor`; `matrices` are those of `weights`."""
         self.context, self.max_rows = weights.turns.shape[0], MAX_ROWS
         self.shape, self._weights, self._matrices = shape, weights, matrices
-        self._embedding, self._vocabulary = embedding, vocabulary
+        # numpy's view: torch would wake its own threads for a few rows.
+        is_short = embedding.dtype == torch.bfloat16
+        self._embedding = (embedding.view(torch.uint16) if is_short else embedding).numpy()
+        self._factor = np.float32(factor)
+        self._vocabulary = vocabulary = embedding.shape[0]
         self._work: Work = new_work(shape, MAX_ROWS, threads, self.context)
         self._logits = np.zeros((1, -(-vocabulary // TILE) * TILE), np.float32)
         self._crew = Crew(threads)
@@ -95,9 +91,7 @@ class LeanNetwork:
         self._steps += 1
 
         def step(thread: int) -> None:
-            forward(
-                thread, threads, turn, passed, self.shape, self._weights, work, tokens, logits
-            )
+            forward(thread, threads, turn, passed, self.shape, self._weights, work, tokens, logits)
 
         self._crew.run(step)
         results, start = [], 0
@@ -111,11 +105,15 @@ class LeanNetwork:
         """Let the threads end."""
         self._crew.close()
 
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them compiled: what the first step would wait for."""
+        self.forward([Part(self.new_cache(1), [0], 1)])
+
     def _embed(self, ids: np.ndarray) -> None:
         rows = self._embedding[ids]
-        if rows.dtype == np.uint16:
+        if rows.dtype == np.uint16:  # bfloat16 is the upper half of float32
             rows = (rows.astype(np.uint32) << 16).view(np.float32)
-        self._work.x[: len(ids)] = rows
+        np.multiply(rows, self._factor, out=self._work.x[: len(ids)])
 
 
 def _rows(parts: Sequence[Part]) -> tuple[Tokens, np.ndarray]:
@@ -127,16 +125,11 @@ def _rows(parts: Sequence[Part]) -> tuple[Tokens, np.ndarray]:
 
     caches: list[Any] = [part.cache for part in parts]
     position = np.concatenate(
-        [
-            np.arange(cache.length, cache.length + n)
-            for cache, n in zip(caches, counts, strict=True)
-        ]
+        [np.arange(cache.length, cache.length + n) for cache, n in zip(caches, counts, strict=True)]
     ).astype(np.int64)
     ends = np.cumsum(counts)
     wanted = [
-        row
-        for part, end in zip(parts, ends, strict=True)
-        for row in range(end - part.wanted, end)
+        row for part, end in zip(parts, ends, strict=True) for row in range(end - part.wanted, end)
     ]
     tokens = Tokens(
         each([cache.keys.ctypes.data for cache in caches]),
@@ -148,13 +141,13 @@ def _rows(parts: Sequence[Part]) -> tuple[Tokens, np.ndarray]:
     return tokens, np.concatenate([np.asarray(part.ids, np.int64) for part in parts])
 
 
-def table(matrices: list[Any], shape: Shape) -> np.ndarray:
+def table(matrices: list[Matrix], shape: Shape) -> np.ndarray:
     """`Weights.matrices` of packed matrices in the order of the layers, the output last."""
     names = [form.name for form in FORMATS]
     rows = []
     for n, matrix in enumerate(matrices):
         tiles, groups, _ = matrix.data.shape
-        place = n % 7 if n < 7 * shape.layers else -1
+        place = n % MATRICES if n < MATRICES * shape.layers else -1
         column = {1: shape.heads, 2: shape.heads + shape.kv_heads}.get(place, 0) * shape.depth
         column = shape.feed_forward if place == 5 else column
         at = matrix.data.ctypes.data

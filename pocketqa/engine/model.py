@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelError
-from . import refusals
+from . import lean_loading, refusals
 from .generation import Message
 from .network import Network, Part
 from .stock import StockNetwork
@@ -105,6 +105,11 @@ def load(
 
 def _network(source: Path | str, precision: str, threads: int) -> tuple[Network, bool]:
     """What computes, and whether its results are the same however many tokens a step has."""
+    if precision not in ("float32", "bfloat16") and not torch.cuda.is_available():
+        try:
+            return lean_loading.load(source, precision, threads), True
+        except lean_loading.UnsupportedError as reason:
+            log.warning("model %s: our kernels are not used, transformers' are: %s", source, reason)
     return _stock(source, precision, threads)
 
 

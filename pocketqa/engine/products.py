@@ -96,9 +96,7 @@ def _shift(a: Assembler, byte: Any, left: int) -> Any:
     return b.bitcast(shift(words, constant(WORDS, abs(left))), BYTES) if left else byte
 
 
-def tile_product(
-    form: Format, rows: int, passes: Sequence[tuple[int, ...]] = ((0, 1),)
-) -> Any:
+def tile_product(form: Format, rows: int, passes: Sequence[tuple[int, ...]] = ((0, 1),)) -> Any:
     """Kernel: `out[r, :16] = tile @ x[r]` for `rows` rows.
 
     Arguments: tile, x, bytes of a row of x, its scales, its sums (of half groups), bytes of a row
@@ -126,15 +124,17 @@ def tile_product(
         def group(vectors: tuple[int, ...], i: Any, *totals: Any) -> list[Any]:
             pairs = [(r, v) for r in range(rows) for v in vectors]
             record = b.add(tile, b.mul(i, ir.Constant(I64, form.record)))
-            for line in range(0, form.record if form in FORMATS else 0, 64):
-                a.prefetch(record, AHEAD + line)
+            _prefetch(a, form, record)
             columns, four = b.mul(i, ir.Constant(I64, GROUP)), b.mul(i, ir.Constant(I64, 4))
             scale = [a.splat(a.load(F32, row(scales, scales_row, r), four)) for r in range(rows)]
             total = dict(zip(pairs, totals, strict=True))
             at = [b.add(row(x, x_row, r), columns) for r in range(rows)]
             count: list[list[Any]] = [[], []]
             if form.zero or form.minima:
-                sums_at = [a.at(row(sums, b.shl(scales_row, one), r), b.shl(four, one)) for r in range(rows)]
+                sums_at = [
+                    a.at(row(sums, b.shl(scales_row, one), r), b.shl(four, one))
+                    for r in range(rows)
+                ]
                 count = [[a.load(I32, address, 4 * half) for address in sums_at] for half in (0, 1)]
             if form.scales == 1 and form.zero + form.minima:
                 count[0] = [b.add(*both) for both in zip(*count, strict=True)]
@@ -165,6 +165,11 @@ def tile_product(
                     a.store(next(totals), row(out, out_row, r), v * 32)
 
     return kernel(write, 9)
+
+
+def _prefetch(a: Assembler, form: Format, record: Any) -> None:
+    for line in range(0, form.record if form in FORMATS else 0, 64):
+        a.prefetch(record, AHEAD + line)
 
 
 def _integer_sums(
@@ -205,6 +210,7 @@ def unpacking(form: Format, into: Format) -> Any:
         def group(i: Any) -> list[Any]:
             source = b.add(tile, b.mul(i, ir.Constant(I64, form.record)))
             target = b.add(out, b.mul(i, ir.Constant(I64, into.record)))
+            _prefetch(a, form, source)
             for j in range(8):
                 for v in range(2):
                     a.store(weights(a, form, source, j, v), target, (2 * j + v) * 32)

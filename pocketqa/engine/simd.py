@@ -6,6 +6,7 @@ result that numba-compiled code can call. Addresses are int64, offsets count byt
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -127,15 +128,29 @@ def constant(kind: Any, value: float) -> Any:
     return ir.Constant(kind, [value] * kind.count)
 
 
+_numbers = itertools.count()
+
+
 def kernel(write: Callable[..., None], arguments: int) -> Any:
     """A function for numba-compiled code: `arguments` int64 in, nothing out.
 
-    `write(assembler, *arguments)` writes its instructions.
+    `write(assembler, *arguments)` writes its instructions. They stay a function of their own: put
+    into their callers, the larger kernels lost a third of their speed for want of registers.
     """
     signature = types.void(*[types.int64] * arguments)
+    kind = ir.FunctionType(ir.VoidType(), [I64] * arguments)
+    name = f"pocketqa_kernel_{next(_numbers)}"
 
     def codegen(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        write(Assembler(builder), *values)
+        function = builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(builder.module, kind, name)
+            function.linkage = "linkonce_odr"
+            function.attributes.add("noinline")
+            inner = ir.IRBuilder(function.append_basic_block("entry"))
+            write(Assembler(inner), *function.args)
+            inner.ret_void()
+        builder.call(function, values)
         return context.get_dummy_value()
 
     # numba reads the parameters' names, so each number of arguments needs a function of its own.

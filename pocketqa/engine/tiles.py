@@ -13,7 +13,7 @@ from .sync import fetch_add
 Q5, Q4, S8, Q6 = range(4)
 """Formats of `products.FORMATS`, as the compiled code names them."""
 RECORDS = tuple(form.record for form in FORMATS)
-UNPACK_FROM = 16
+UNPACK_FROM = 12
 """So many rows pay for unpacking a tile once into scratch memory."""
 SCRATCH_RECORD = max(form.record for form in UNPACKED)
 ADDRESS, FORMAT, TILES, GROUPS, COLUMN = range(5)

@@ -20,7 +20,9 @@ def _quantise(a: Assembler, x: Any, groups: Any, out: Any, scales: Any, sums: An
 
     def group(i: Any) -> list[Any]:
         start, four = b.mul(i, ir.Constant(I64, 32)), b.mul(i, ir.Constant(I64, 4))
-        parts = [a.load(FLOATS, a.at(x, b.mul(start, ir.Constant(I64, 4))), 32 * n) for n in range(4)]
+        parts = [
+            a.load(FLOATS, a.at(x, b.mul(start, ir.Constant(I64, 4))), 32 * n) for n in range(4)
+        ]
         size = _absolute(a, parts[0])
         for part in parts[1:]:
             size = _maximum(a, size, _absolute(a, part))
