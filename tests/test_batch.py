@@ -59,13 +59,6 @@ def test_drafts_save_steps(start: Start) -> None:
     assert stats["steps"] < 150 and stats["drafted"] > stats["accepted"] > 50
 
 
-def test_drafts_that_cost_more_than_they_bring_are_left(start: Start) -> None:
-    engine = start(ExactModel(FakeNetwork(row_s=1e-3)))
-    ids = prompt(3, 60, ENDLESS)
-    assert "".join(engine.submit(ask(ids), Options(200))) == text(quiet(ids, 200))
-    assert settled(engine)["drafted"] < 40
-
-
 def test_a_long_prompt_holds_nobody_up(start: Start) -> None:
     network = FakeNetwork(row_s=2e-4)
     engine = start(ExactModel(network, speculative=False))
