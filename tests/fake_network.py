@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pocketqa.engine import Message
+from pocketqa.engine import Engine, Message
 from pocketqa.engine.network import Part
 
 VOCABULARY = 97
 END = 0
 ENDLESS = 1
 """A sequence that begins with this token never ends by itself."""
+Start = Callable[..., Engine]
+"""The fixture `start`."""
 
 
 def following(ids: Sequence[int]) -> int:

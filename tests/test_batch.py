@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_network import ENDLESS, ExactModel, FakeNetwork, ask, prompt, quiet, text
+from fake_network import ENDLESS, ExactModel, FakeNetwork, Start, ask, prompt, quiet, text
 
 from pocketqa.engine import Engine, Generation, Options
 from pocketqa.errors import RequestError
 
-Start = Callable[..., Engine]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts engines with a model, and closes them."""
-    engines: list[Engine] = []
-
-    def make(model: ExactModel, **options: Any) -> Engine:
-        engines.append(Engine(lambda: model, **options))
-        engines[-1].wait()
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        engine.close()
+pytest_plugins = ["batching"]
 
 
 def settled(engine: Engine) -> dict[str, int]:
@@ -129,6 +113,20 @@ def test_a_running_sequence_lends_what_it_has_read(start: Start) -> None:
     assert "".join(engine.submit(ask(other), Options(5))) == text(quiet(other, 5))
     assert engine.stats()["reused_tokens"] == 64
     deltas.close()
+
+
+def test_who_begins_alike_waits_for_the_one_that_reads_it(start: Start) -> None:
+    network = FakeNetwork(row_s=1e-4)
+    engine = start(ExactModel(network))
+    asleep = engine.submit(ask(prompt(0, 300)), Options(1))  # so that the others come together
+    while not network.steps:
+        time.sleep(0.001)
+    asked = [prompt(1, 100) + prompt(seed, 10) for seed in range(2, 10)]
+    running = [engine.submit(ask(ids), Options(20)) for ids in asked]
+    for ids, generation in zip(asked, running, strict=True):
+        assert "".join(generation) == text(quiet(ids, 20))
+    "".join(asleep)
+    assert settled(engine)["reused_tokens"] >= 7 * 100
 
 
 def test_the_caches_stay_within_their_bound_and_old_ones_go_first(start: Start) -> None:
