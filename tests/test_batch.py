@@ -200,11 +200,10 @@ def test_sampling_is_the_same_in_company(start: Start) -> None:
 
 def test_logits_that_are_no_numbers_end_their_request_only(start: Start) -> None:
     class Broken(FakeNetwork):
-        def _logits(self, part: Any) -> np.ndarray:
-            logits = super()._logits(part)
+        def _fill(self, part: Any, logits: np.ndarray) -> None:
+            super()._fill(part, logits)
             if part.cache.ids[0] == 5:
                 logits[:] = np.nan
-            return logits
 
     engine = start(ExactModel(Broken()))
     good, bad = [4, *prompt(1, 9)], [5, *prompt(1, 9)]

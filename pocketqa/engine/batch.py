@@ -130,7 +130,7 @@ class Batch:
         work.part.cache.length = length
         self._watchdog.begin(lambda: _describe([work], [length]))
         try:
-            return self._network.forward([work.part])[0]
+            return self._network.forward([work.part])[0].copy()
         except BaseException as error:
             return error
         finally:
