@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pocketqa.engine import Message
+from pocketqa.engine import Engine, Message
 from pocketqa.engine.network import Part
 
 VOCABULARY = 97
 END = 0
 ENDLESS = 1
 """A sequence that begins with this token never ends by itself."""
+Start = Callable[..., Engine]
+"""The fixture `start`."""
 
 
 def following(ids: Sequence[int]) -> int:
@@ -90,6 +92,9 @@ class FakeNetwork:
     living: int = 0
     steps: list[list[int]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._buffer = np.zeros((self.max_rows, VOCABULARY), np.float32)
+
     def new_cache(self, capacity: int) -> ExactCache:
         return self.make(capacity, [])
 
@@ -110,20 +115,25 @@ class FakeNetwork:
         assert len({id(part.cache) for part in parts}) == len(parts)
         self.steps.append(rows)
         time.sleep(self.step_s + self.row_s * sum(rows))
-        results = [self._logits(part) for part in parts]
+        self._buffer[:] = np.nan  # the arrays of the last step hold no longer
+        results, start = [], 0
+        for part in parts:
+            logits = self._buffer[start : start + part.wanted]
+            start += part.wanted
+            self._fill(part, logits)
+            results.append(logits)
         self.before(parts)  # after the caches have grown: what fails leaves them in disorder
         return results
 
-    def _logits(self, part: Part) -> np.ndarray:
+    def _fill(self, part: Part, logits: np.ndarray) -> None:
         cache = part.cache
         assert isinstance(cache, ExactCache)
         cache.ids += part.ids
         assert len(cache.ids) <= cache.capacity
-        logits = np.zeros((part.wanted, VOCABULARY), np.float32)
+        logits[:] = 0
         for row in range(part.wanted):
             end = len(cache.ids) - part.wanted + row + 1
             logits[row, following(cache.ids[:end])] = 1
-        return logits
 
     def close(self) -> None:
         pass

@@ -7,34 +7,18 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
-from fake_network import ENDLESS, ExactModel, FakeNetwork, ask, prompt, quiet, text
+from fake_network import ENDLESS, ExactModel, FakeNetwork, Start, ask, prompt, quiet, text
 
 from pocketqa.engine import Engine, Generation, Options
 from pocketqa.engine.network import Part
 from pocketqa.errors import ModelError, PocketQAError, RequestError
 
-Start = Callable[..., Engine]
+pytest_plugins = ["batching"]
 BAD = 5
 """A prompt that begins with this token is a planted fault."""
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts engines with a model, and closes them."""
-    engines: list[Engine] = []
-
-    def make(model: ExactModel, **options: Any) -> Engine:
-        engines.append(Engine(lambda: model, **options))
-        engines[-1].wait()
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        engine.close()
 
 
 def planted(error: BaseException) -> Callable[[Sequence[Part]], None]:
@@ -191,7 +175,7 @@ def test_a_fault_of_the_batch_itself_ends_the_running_and_not_the_engine(
 
     engine = start(ExactModel())
     with monkeypatch.context() as broken:
-        broken.setattr(Schedule, "prompts", lambda *arguments: 1 / 0)
+        broken.setattr(Schedule, "order", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             "".join(engine.submit(ask(prompt(1, 9))))
     assert "".join(engine.submit(ask(prompt(1, 9)), Options(9))) == text(quiet(prompt(1, 9), 9))

@@ -34,7 +34,7 @@ class Admission:
             except BaseException as error:
                 self._line.end(generation, error)
                 continue
-            if not self._batch.has_room(sequence):
+            if not self._batch.caches.has_room(sequence):
                 self._line.places = len(self._batch.running)
                 return
             self._next = None

@@ -70,13 +70,14 @@ class Engine:
         """What has been done since the start, and what is going on now."""
         batch, (running, waiting) = self._batch, self._line.counts()
         counts = batch.counts if batch else {}
-        names = ("steps", "tokens", "drafted", "accepted", "prefill_tokens", "reused_tokens")
+        names = ("steps", "tokens", "drafted", "accepted", "prefill_tokens")
         return {
             "requests": self._requests,
             "running": running,
             "waiting": waiting,
             **{name: counts.get(name, 0) for name in names},
-            "cache_bytes": batch.nbytes if batch else 0,
+            "reused_tokens": batch.caches.reused_tokens if batch else 0,
+            "cache_bytes": batch.caches.nbytes if batch else 0,
         }
 
     def submit(self, messages: list[Message], options: Options | None = None) -> Generation:

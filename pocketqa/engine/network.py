@@ -53,7 +53,10 @@ class Network(Protocol):
         ...
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
-        """Append each part's tokens to its cache; float32 (wanted, vocabulary) for each part."""
+        """Append each part's tokens to its cache; float32 (wanted, vocabulary) for each part.
+
+        The arrays hold until the next forward.
+        """
         ...
 
     def close(self) -> None:

@@ -22,23 +22,16 @@ class Schedule:
         self.piece = max(1, max_rows // 4)
         self._turn = 0
 
-    def prompts(self, reading: List[Sequence], saying: int) -> list[tuple[Sequence, int]]:
-        """Which prompts are read in this step, and how many tokens of each.
+    def room(self, saying: int) -> int:
+        """Rows for prompts in a step in which so many sequences say something."""
+        return min(self.piece, self._max_rows - saying) if saying else self._max_rows
+
+    def order(self, reading: List[Sequence]) -> list[Sequence]:
+        """Sequences that read their prompts, by who comes first in this step.
 
         Args:
-            reading: sequences whose prompts are being read, in order of arrival.
-            saying: how many sequences say something in this step.
+            reading: in order of arrival.
         """
-        room = min(self.piece, self._max_rows - saying) if saying else self._max_rows
-        chosen = []
-        for sequence in self._order(reading):
-            rows = self._rows(sequence, room)
-            if rows:
-                chosen.append((sequence, rows))
-                room -= rows
-        return chosen
-
-    def _order(self, reading: List[Sequence]) -> list[Sequence]:
         if not reading:
             return []
         self._turn += 1
@@ -46,7 +39,8 @@ class Schedule:
         first = [oldest, shortest] if self._turn % 2 else [shortest, oldest]
         return list(dict.fromkeys([*first, *reading]))
 
-    def _rows(self, sequence: Sequence, room: int) -> int:
+    def rows(self, sequence: Sequence, room: int) -> int:
+        """How many tokens of its prompt are read, where there is room for so many rows."""
         if sequence.pending <= room:
             return sequence.pending
         end = (sequence.computed + room) // self.piece * self.piece

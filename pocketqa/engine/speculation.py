@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Sequence as List
 
+import numpy as np
+
 from .sequence import Sequence
 
 MOST = 15
@@ -26,34 +28,28 @@ class Costs:
         self._shape = [_shape(rows) for rows in range(max_rows + 1)]
         self._class = [bisect(CLASSES, rows) for rows in range(max_rows + 1)]
         self._scales: dict[int, float] = {}  # of each measured class: seconds a unit
-        self._nearest: list[int] = []  # to each class: the nearest measured one
-        self._steps, self._seen = 0, dict.fromkeys(range(len(CLASSES) + 1), 0)
+        self._guesses = [1.0] * (len(CLASSES) + 1)  # of every class, between the measured ones
+        self._seen: dict[int, int] = {}  # at which step each class was measured last
+        self._steps = 0
 
     def learn(self, rows: int, seconds: float) -> None:
         """A step of so many rows took so long."""
         scale, kind = seconds / self._shape[rows], self._class[rows]
-        known = self._scales[self._nearest[kind]] if self._scales else scale
+        known = self._guesses[kind] if self._scales else scale
         # A step that was held up by something else counts little.
         weight = 0.2 if kind in self._scales else 0.5
-        is_new = kind not in self._scales
         self._scales[kind] = known + weight * (min(scale, 2 * known) - known)
         self._steps += 1
         self._seen[kind] = self._steps
-        if is_new or self._steps % MEMORY == 0:
-            self._forget()
-
-    def _forget(self) -> None:
-        kept = [kind for kind in self._scales if self._seen[kind] > self._steps - MEMORY]
-        self._scales = {kind: self._scales[kind] for kind in kept}
-        self._nearest = [
-            min(kept, key=lambda kind: abs(kind - wanted)) for wanted in range(len(CLASSES) + 1)
-        ]
+        for each in [each for each in self._scales if self._seen[each] <= self._steps - MEMORY]:
+            del self._scales[each]
+        measured = sorted(self._scales)
+        scales = [self._scales[each] for each in measured]
+        self._guesses = np.interp(range(len(self._guesses)), measured, scales).tolist()
 
     def __call__(self, rows: int) -> float:
-        """Seconds, or where none were measured, units, that a step of `rows` takes."""
-        if not self._scales:
-            return self._shape[rows]
-        return self._shape[rows] * self._scales[self._nearest[self._class[rows]]]
+        """Seconds, or before anything was measured units, that a step of `rows` takes."""
+        return self._shape[rows] * self._guesses[self._class[rows]]
 
 
 def _shape(rows: int) -> float:

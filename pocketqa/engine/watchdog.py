@@ -23,6 +23,7 @@ class Watchdog:
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._step: tuple[float, Callable[[], str]] | None = None  # when it began, what it is
+        self._reported: tuple[float, str] | None = None  # when it began, its name in the log
         self._closing = NativeQueue()
         start_native_thread(self._watch)
 
@@ -46,18 +47,20 @@ class Watchdog:
         self._closing.put(None)
 
     def _watch(self) -> None:
-        reported = None
         while True:
             try:
                 self._closing.get(timeout=self._limit_s / 4)
                 return
             except Empty:
-                step = self._step
-            if reported and step is not reported[0]:
-                log.warning("step %s has ended after all, the engine goes on", reported[1])
-                reported = None
-            if step and not reported and self.stuck_s:
-                reported = (step, secrets.token_hex(4))
-                log.error(
-                    "step %s has not ended after %.0f s: %s", reported[1], self.stuck_s, step[1]()
-                )
+                self._look()
+
+    def _look(self) -> None:
+        step = self._step
+        if self._reported and (step is None or step[0] != self._reported[0]):
+            log.warning("step %s has ended after all, the engine goes on", self._reported[1])
+            self._reported = None
+        if step and not self._reported and self.stuck_s:
+            began, describe = step
+            self._reported = (began, secrets.token_hex(4))
+            what = "step %s has not ended after %.0f s: %s"
+            log.error(what, self._reported[1], self.stuck_s, describe())
