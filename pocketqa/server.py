@@ -3,6 +3,8 @@
 Importing this module patches the process for gevent; it is the only place that does.
 """
 
+from __future__ import annotations
+
 from gevent import monkey
 
 monkey.patch_all()

@@ -39,32 +39,34 @@ class Script:
 
 
 class FakeOpenAI:
-    """Serves on a free port, or on `port`, until `stop`."""
+    """Serves on a free port from the beginning."""
 
-    def __init__(self, port: int = 0, **script: Any) -> None:
+    def __init__(self, **script: Any) -> None:
+        self._lock = threading.Lock()
+        self.begin_anew(**script)
+        self.start(0)
+        self.port = int(self._http.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def begin_anew(self, **script: Any) -> None:
+        """Another script; forget what was seen."""
         self.script = Script(**script)
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.closed = 0  # answers that the client closed before their end
         self.running = self.most = self.said = 0
-        self._lock = threading.Lock()
-        self._connections: list[socket.socket] = []
+
+    def start(self, port: int) -> None:
+        """Come (back)."""
+        self.connections: list[socket.socket] = []
         self._http = _Server(("127.0.0.1", port), _handler(self))
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return int(self._http.server_address[1])
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
 
     def stop(self) -> None:
         """Go away: no more answers, and those that run break off."""
         self._http.shutdown()
         self._http.server_close()
-        for connection in self._connections:
+        for connection in self.connections:
             _drop(connection)
 
     def count(self, by: int) -> None:
@@ -109,7 +111,7 @@ def _handler(fake: FakeOpenAI) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers["Content-Length"])
             fake.requests.append(json.loads(self.rfile.read(length)))
             fake.headers.append({name.lower(): value for name, value in self.headers.items()})
-            fake._connections.append(self.connection)
+            fake.connections.append(self.connection)
             self.close_connection = True
             fake.count(1)
             try:

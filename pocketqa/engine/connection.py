@@ -88,10 +88,10 @@ class Connection:
             openai.OpenAIError: as the server, or the way to it, says.
             NotCompatible: when the answer is something else.
         """
-        answer: Any = self._client.get("/models", cast_to=object)
         try:
+            answer: Any = self._client.get("/models", cast_to=object)
             return [str(row["id"]) for row in answer["data"]]
-        except (TypeError, LookupError):
+        except (TypeError, LookupError, ValueError):
             raise NotCompatible("/models is no list of models: ends the address in /v1?") from None
 
     def stream(

@@ -230,4 +230,4 @@ class RemoteEngine:
             self.failure = failure if state == "failed" else None
         if before != state:
             level = logging.INFO if state == "ready" else logging.WARNING
-            log.log(level, "the model's server %s is %s: %s", self._address.url, state, reason)
+            log.log(level, "the model's server %s: %s, %s", self._address.url, state, reason)
