@@ -125,7 +125,7 @@ def _remote_engine(config: Config) -> RemoteEngine:
     return RemoteEngine(
         Address(config.engine_url, config.engine_key),
         config.engine_model,
-        streams=config.engine_streams,
+        streams=config.max_streams,
         queue_size=config.queue_size,
     )
 

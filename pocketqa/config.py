@@ -66,6 +66,7 @@ class Config(BaseSettings):
     max_new_tokens: int = Field(320, ge=1, description="longest answer, in tokens")
     max_prompt_tokens: int = Field(6000, ge=256, description="longest prompt, in tokens")
     temperature: float = Field(0.0, ge=0, le=2, description="0: the likeliest token, always")
+    max_streams: int = Field(16, ge=1, description="answers that are generated at once")
     queue_size: int = Field(64, ge=0, description="requests that may wait for the model")
     engine_url: str = Field(
         "", description="OpenAI-compatible server that has the model; empty: the local model"
@@ -74,7 +75,6 @@ class Config(BaseSettings):
         "", description="the model's name there; empty: the first that the server lists"
     )
     engine_key: str = Field("", repr=False, description="the server's API key; empty: none")
-    engine_streams: int = Field(16, ge=1, description="requests that the server has at once")
 
     # Answers
     answer_mode: Literal["generate", "auto", "curated"] = Field(

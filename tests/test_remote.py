@@ -12,7 +12,7 @@ import pytest
 from fake_openai import TEXT, FakeOpenAI
 
 from pocketqa import config as configuration
-from pocketqa.engine import Message, Options
+from pocketqa.engine import Generation, Message, Options
 from pocketqa.engine.connection import Address
 from pocketqa.engine.remote import RemoteEngine
 from pocketqa.errors import ModelError, PocketQAError, RequestError
@@ -53,11 +53,11 @@ def until(condition: Callable[[], bool], timeout: float = 5) -> None:
         time.sleep(0.005)
 
 
-def fault_of(engine: RemoteEngine) -> tuple[str, PocketQAError]:
+def end_of(generation: Generation) -> tuple[str, PocketQAError]:
     """What a request says before it fails, and how it fails."""
     said = ""
     with pytest.raises(PocketQAError) as caught:
-        for delta in engine.submit(ASK):
+        for delta in generation:
             said += delta
     return said, caught.value
 
@@ -139,9 +139,9 @@ def test_a_deadline_ends_what_runs_and_what_waits(server: FakeOpenAI, start: Sta
     server.script.text, server.script.pause_s = "慢" * 400, 0.01
     engine = start(server.url, streams=1)
     both = [engine.submit(ASK, Options(deadline_s=seconds)) for seconds in (0.3, 0.2)]
-    texts = ["".join(generation) for generation in both]
-    assert 0 < len(texts[0]) < 60 and texts[1] == ""
-    assert [generation.finish_reason for generation in both] == ["length", "length"]
+    (said, late), (nothing, later) = map(end_of, both)
+    assert 0 < len(said) < 60 and nothing == ""
+    assert late.code == later.code == "deadline_exceeded"
     until(lambda: server.closed == 1)
 
 
@@ -194,7 +194,7 @@ def test_a_refusal_is_explained(
     caplog.set_level(logging.DEBUG)
     engine = start(server.url, KEY)
     server.script.status, server.script.body, server.script.headers = status, body, headers
-    said, error = fault_of(engine)
+    said, error = end_of(engine.submit(ASK))
     assert (said, error.code, error.details) == ("", code, details)
     assert f"HTTP {status}" in caplog.text
     assert KEY not in caplog.text + error.zh + error.en
@@ -205,7 +205,7 @@ def test_a_refusal_is_explained(
 @pytest.mark.parametrize("ending", ["none", "cut", "error", "content_filter"])
 def test_an_answer_that_breaks_off_fails(ending: str, server: FakeOpenAI, start: Start) -> None:
     server.script.ending = ending
-    said, error = fault_of(start(server.url))
+    said, error = end_of(start(server.url).submit(ASK))
     assert said == TEXT and error.code == "model_unavailable" and "again" in error.en
 
 

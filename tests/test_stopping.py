@@ -21,10 +21,11 @@ def test_an_answer_ends_before_the_first_stop_text(
     stops: tuple[str, ...], deltas: list[str], said: str, found: bool
 ) -> None:
     texts = StopTexts(stops)
-    assert "".join([*map(texts.put, deltas), texts.flush()]) == said
-    assert texts.found is found and texts.put("z") == ("" if found else "z")
+    certain = [texts.put(delta) for delta in deltas]
+    assert "".join([*(text for text, _ in certain), texts.flush()]) == said
+    assert [is_found for _, is_found in certain] == [False] * (len(deltas) - 1) + [found]
 
 
 def test_only_what_may_be_a_beginning_is_held_back() -> None:
     texts = StopTexts(["\n\n"])
-    assert [texts.put(delta) for delta in ("好\n", "的", "\n", "\n")] == ["好", "\n的", "", ""]
+    assert [texts.put(delta)[0] for delta in ("好\n", "的", "\n", "\n")] == ["好", "\n的", "", ""]

@@ -116,8 +116,9 @@ class Connection:
         with chunks:
             for chunk in chunks:
                 text, reason = _read(chunk)
-                yield stops.put(text)
-                if stops.found:
+                certain, is_stopped = stops.put(text)
+                yield certain
+                if is_stopped:
                     return "stop"
                 if reason is not None:
                     yield stops.flush()

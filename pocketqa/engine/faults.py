@@ -12,10 +12,10 @@ from typing import Literal
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
 from ..errors import ModelError, PocketQAError, RequestError
+from . import refusals
 from .connection import BrokenOff, NotCompatible
+from .refusals import RETRY_AFTER_S
 
-RETRY_AFTER_S = 15
-"""What a client is told when a line is full and the server does not say."""
 LONGEST_RETRY_S = 3600
 LONGEST_REASON = 400
 
@@ -59,7 +59,7 @@ def explain(error: Exception, key: str, has_begun: bool = False) -> Fault | None
     if isinstance(error, BrokenOff):
         return Fault(broken_off(), reason)
     if isinstance(error, (NotCompatible, json.JSONDecodeError)):
-        return Fault(unavailable(), reason, "failed")
+        return Fault(refusals.unavailable(), reason, "failed")
     return None
 
 
@@ -70,7 +70,7 @@ def _of_status(error: APIStatusError, reason: str) -> Fault:
         return Fault(_busy(retry_after_s), reason)
     if status in (400, 413, 422) and _TOO_LONG.search(reason):
         return Fault(_too_long(), reason)
-    return Fault(unavailable(), reason, "failed" if status < 500 else "away")
+    return Fault(refusals.unavailable(), reason, "failed" if status < 500 else "away")
 
 
 def _reason(error: Exception, key: str) -> str:
@@ -107,12 +107,12 @@ def away() -> ModelError:
     )
 
 
-def unavailable() -> ModelError:
-    """The server answers, but not with what is asked of it."""
+def refused(url: str, reason: str) -> ModelError:
+    """The server does not take us; for the operator."""
     return ModelError(
         "model_unavailable",
-        "模型不可用，请联系管理员查看服务器日志",
-        "the model is not available: the operator finds the reason in the server's log",
+        f"模型服务 {url} 无法使用:{reason}",
+        f"the model's server {url} cannot be used: {reason}",
     )
 
 
@@ -122,16 +122,6 @@ def broken_off() -> ModelError:
         "model_unavailable",
         "模型服务中断了回答，内容不完整，请再问一次",
         "the model's server broke the answer off, it is not complete: please ask again",
-    )
-
-
-def queue_full(waiting: int) -> RequestError:
-    """Our own line is full."""
-    return RequestError(
-        "queue_full",
-        f"排队人数已满({waiting} 人),请 {RETRY_AFTER_S} 秒后再试",
-        f"the queue is full ({waiting} waiting): try again in {RETRY_AFTER_S} s",
-        retry_after_s=RETRY_AFTER_S,
     )
 
 

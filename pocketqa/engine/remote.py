@@ -13,8 +13,7 @@ import time
 from collections import deque
 from typing import Literal
 
-from ..threads import native_lock
-from . import faults
+from . import faults, refusals
 from .connection import PROBE_READ_S, Address, Connection
 from .generation import EndReason, Generation, Message, Options
 
@@ -52,7 +51,8 @@ class RemoteEngine:
         self._address, self._model = address, model
         self._is_model_given = bool(model)
         self._streams, self._queue_size, self._poll_s = streams, queue_size, poll_s
-        self._lock = native_lock()
+        # Held for microseconds. Reentrant, because collecting a forgotten request cancels it.
+        self._lock = threading.RLock()
         self._waiting: deque[Generation] = deque()
         self._serving: dict[Generation, Connection] = {}
         self._deadlines: dict[Generation, threading.Timer] = {}
@@ -73,7 +73,7 @@ class RemoteEngine:
         with self._lock:
             is_free = self._threads < self._streams
             if not is_free and len(self._waiting) >= self._queue_size:
-                raise faults.queue_full(len(self._waiting))
+                raise refusals.queue_full(len(self._waiting))
             self._waiting.append(generation)
             self._threads += is_free
         self._set_deadline(generation)
@@ -100,7 +100,7 @@ class RemoteEngine:
     def _check_ready(self) -> None:
         if self.state == "ready":
             return
-        raise faults.away() if self.state in ("loading", "away") else faults.unavailable()
+        raise faults.away() if self.state in ("loading", "away") else refusals.unavailable()
 
     def _position(self, generation: Generation) -> int:
         with self._lock:
@@ -114,13 +114,16 @@ class RemoteEngine:
         deadline_s = generation.options.deadline_s
         if deadline_s is None:
             return
-        timer = threading.Timer(deadline_s, self._end, (generation, "length"))
+        late = refusals.deadline_exceeded(deadline_s)
+        timer = threading.Timer(deadline_s, self._end, (generation, late))
         timer.daemon = True
         self._deadlines[generation] = timer
         timer.start()
 
     def _end(self, generation: Generation, reason: EndReason | BaseException) -> None:
         """End a request, once: its thread, its asker and its deadline may all want to."""
+        if timer := self._deadlines.pop(generation, None):
+            timer.cancel()
         with self._lock:
             if generation in self._waiting:
                 self._waiting.remove(generation)
@@ -130,8 +133,6 @@ class RemoteEngine:
             else:
                 return
             generation.end(reason)
-        if timer := self._deadlines.pop(generation, None):
-            timer.cancel()
         if connection:
             connection.cut()
 
@@ -201,9 +202,9 @@ class RemoteEngine:
         except Exception as error:
             fault = faults.explain(error, self._address.key)
             if fault is None:
-                self._become("failed", repr(error), faults.unavailable())
+                self._become("failed", repr(error))
             elif not (fault.is_silence and self._heard > began):  # else it is only busy
-                self._become(fault.state, fault.reason, fault.error)
+                self._become(fault.state, fault.reason)
         else:
             self._choose(names)
         finally:
@@ -215,19 +216,15 @@ class RemoteEngine:
         if self._model:
             self._become("ready", f"model {self._model}")
         else:
-            self._become("away", "it lists no model", faults.unavailable())
+            self._become("away", "it lists no model")
 
-    def _become(
-        self,
-        state: Literal["ready", "away", "failed"],
-        reason: str,
-        failure: BaseException | None = None,
-    ) -> None:
+    def _become(self, state: Literal["ready", "away", "failed"], reason: str) -> None:
         with self._lock:
             if self.state == "closed":
                 return
             before, self.state = self.state, state
-            self.failure = failure if state == "failed" else None
+            refused = faults.refused(self._address.url, reason)
+            self.failure = refused if state == "failed" else None
         if before != state:
             level = logging.INFO if state == "ready" else logging.WARNING
             log.log(level, "the model's server %s: %s, %s", self._address.url, state, reason)

@@ -1,40 +1,43 @@
-"""Stop texts: an answer ends before the first of them, wherever deltas cut it."""
+"""Stop texts: an answer ends before the first of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 
 class StopTexts:
-    """Passes deltas on, up to the first of `texts`; holds back what may be the beginning of one."""
+    """Cuts a text that comes in deltas before the first stop text, which may span deltas.
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = [text for text in texts if text]
+    What could be the beginning of a stop text is held back until the next delta decides.
+    """
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        self._texts = tuple(text for text in texts if text)
         self._held = ""
-        self.found = False
 
-    def put(self, delta: str) -> str:
-        """What of `delta`, and of what was held back, is surely part of the answer."""
-        if self.found:
-            return ""
-        text = self._held + delta
-        places = [place for each in self._texts if (place := text.find(each)) >= 0]
-        if places:
-            self.found, self._held = True, ""
-            return text[: min(places)]
-        sure = len(text) - self._beginning(text)
-        self._held = text[sure:]
-        return text[:sure]
+    def put(self, delta: str) -> tuple[str, bool]:
+        """The text that is certain now, and whether a stop text has come."""
+        if not self._texts:
+            return delta, False
+        self._held += delta
+        # The first that is complete, so that it does not matter how the text is cut into deltas.
+        found = [(at + len(text), at) for text in self._texts if (at := self._held.find(text)) >= 0]
+        if found:
+            certain = self._held[: min(found)[1]]
+            self._held = ""
+            return certain, True
+        keep = max(_beginning(self._held, text) for text in self._texts)
+        certain = self._held[: len(self._held) - keep]
+        self._held = self._held[len(self._held) - keep :]
+        return certain, False
 
     def flush(self) -> str:
-        """What was held back: the answer has ended without a stop text."""
+        """What was held back, when no more comes."""
         held, self._held = self._held, ""
         return held
 
-    def _beginning(self, text: str) -> int:
-        """Length of the longest end of `text` that a stop text begins with."""
-        longest = max((len(each) for each in self._texts), default=1) - 1
-        for length in range(min(longest, len(text)), 0, -1):
-            if any(each.startswith(text[-length:]) for each in self._texts):
-                return length
-        return 0
+
+def _beginning(text: str, stop: str) -> int:
+    """How many of the last characters of `text` could begin `stop`."""
+    for n in range(min(len(text), len(stop) - 1), 0, -1):
+        if stop.startswith(text[-n:]):
+            return n
+    return 0
