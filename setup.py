@@ -66,12 +66,14 @@ setup(
         "gevent-websocket==0.10.1",
         "gguf>=0.17",
         "gunicorn>=25",
+        "httpx2>=2.12,<3",
         "huggingface-hub>=1",
         "ir-measures>=0.4.3",
         "itsdangerous>=2.2",
         "lxml>=6",
         "matplotlib>=3.10",
         "numpy>=2.1",
+        "openai>=3.57,<4",
         "opencc>=1.1.9",
         "platformdirs>=4.3",
         "pydantic-settings>=2.10",
@@ -88,6 +90,7 @@ setup(
     extras_require={
         "test": [
             "bm25s>=0.2.14",
+            "fastapi>=0.115",  # with uvicorn, what `transformers serve` needs
             "jsonschema>=4.25",
             "mypy",
             "openpyxl>=3.1",
@@ -97,6 +100,7 @@ setup(
             "ruff",
             "scikit-learn>=1.7",
             "tantivy>=0.25",
+            "uvicorn>=0.35",
         ],
     },
     cmdclass={"build_py": BuildWithPage},

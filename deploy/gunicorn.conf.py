@@ -21,6 +21,7 @@ def on_starting(server: object) -> None:
 
     try:
         settings = config.load()
-        models.resolve(settings.model, settings.home)
+        if not settings.engine_url:
+            models.resolve(settings.model, settings.home)
     except PocketQAError as error:
         raise SystemExit(f"{error.zh}\n{error.en}") from None

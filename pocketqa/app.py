@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from flask_socketio import SocketIO
@@ -20,6 +20,9 @@ from .live import Live
 from .passages import Hit, Passage
 from .running import Running
 from .threads import Worker
+
+if TYPE_CHECKING:
+    from .engine.remote import RemoteEngine
 
 
 class OffHub:
@@ -90,15 +93,18 @@ def follow_index(config: Config) -> Live:
     return live
 
 
-def start_engine(config: Config) -> Engine:
-    """Fetch and convert the model if need be, then start the engine, which loads it.
+def start_engine(config: Config) -> Engine | RemoteEngine:
+    """Start the engine: that of a configured server, else the local one, which loads the model.
 
-    The caller's thread does what starts processes: fetching, converting, and importing torch, whose
-    CUDA build runs ldconfig. Under gevent that works in the hub's thread only.
+    The local model is fetched and converted first, if need be. The caller's thread does what starts
+    processes: fetching, converting, and importing torch, whose CUDA build runs ldconfig. Under
+    gevent that works in the hub's thread only.
 
     Raises:
         ModelError: when the model cannot be had, see `models.resolve`.
     """
+    if config.engine_url:
+        return _remote_engine(config)
     source = models.resolve(config.model, config.home)
     from .engine import model
 
@@ -115,6 +121,18 @@ def start_engine(config: Config) -> Engine:
         config.queue_size,
         max_streams=config.max_streams,
         cache_bytes=config.cache_mb << 20,
+    )
+
+
+def _remote_engine(config: Config) -> RemoteEngine:
+    from .engine.connection import Address
+    from .engine.remote import RemoteEngine
+
+    return RemoteEngine(
+        Address(config.engine_url, config.engine_key),
+        config.engine_model,
+        streams=config.max_streams,
+        queue_size=config.queue_size,
     )
 
 

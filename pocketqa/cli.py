@@ -62,7 +62,7 @@ def show_config() -> None:
     values = load()
     for name, field in Config.model_fields.items():
         value = getattr(values, name)
-        if name == "secret_key" and value:
+        if name in ("secret_key", "engine_key") and value:
             value = "***"
         elif isinstance(value, tuple):
             value = ",".join(value)
@@ -126,7 +126,7 @@ def _expand(
     # others may change the index. `build` reads the files again.
     with generations.lock(directory, wait=wait):
         read, _ = indexing.read_paths(paths)
-    expander = expansion.Expander(directory, config.model, count)
+    expander = expansion.Expander(directory, config.language_model, count)
     if missing := expander.missing(read):
         engine = app.start_engine(config)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -70,6 +71,13 @@ class Config(BaseSettings):
         768, ge=16, description="memory for what the model has read, in MiB: answers and prefixes"
     )
     queue_size: int = Field(64, ge=0, description="requests that may wait for the model")
+    engine_url: str = Field(
+        "", description="OpenAI-compatible server that has the model; empty: the local model"
+    )
+    engine_model: str = Field(
+        "", description="the model's name there; empty: the first that the server lists"
+    )
+    engine_key: str = Field("", repr=False, description="the server's API key; empty: none")
 
     # Answers
     answer_mode: Literal["generate", "auto", "curated"] = Field(
@@ -92,6 +100,33 @@ class Config(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+
+    @field_validator("engine_url")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        """The address without a slash at its end; `/v1` where it has no path."""
+        parts = urlsplit(value.strip().rstrip("/"))
+        if not value.strip():
+            return ""
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address such as http://127.0.0.1:8000/v1")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must hold no secret: give the key as POCKETQA_ENGINE_KEY")
+        return parts._replace(path=parts.path or "/v1").geturl()
+
+    @field_validator("engine_key")
+    @classmethod
+    def _header(cls, value: str) -> str:
+        if not all("!" <= char <= "~" for char in value.strip()):
+            raise ValueError("must be printable ASCII without spaces")
+        return value.strip()
+
+    @property
+    def language_model(self) -> str:
+        """What names the model that answers, for people and for what is kept of its answers."""
+        if not self.engine_url:
+            return self.model
+        return f"{self.engine_model or 'default'} @ {self.engine_url}"
 
     @property
     def index_dir(self) -> Path:

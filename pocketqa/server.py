@@ -3,6 +3,8 @@
 Importing this module patches the process for gevent; it is the only place that does.
 """
 
+from __future__ import annotations
+
 from gevent import monkey
 
 monkey.patch_all()
@@ -10,6 +12,7 @@ monkey.patch_all()
 import logging
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import gevent
 from flask import Flask
@@ -21,6 +24,9 @@ from .app import create_app
 from .config import Config
 from .engine import Engine
 from .errors import PocketQAError
+
+if TYPE_CHECKING:
+    from .engine.remote import RemoteEngine
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +41,10 @@ def build_app(config: Config | None = None, engine: Engine | None = None) -> Fla
         level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     # A line for every HTTP request of the client libraries hides the lines that matter.
-    for noisy in ("httpx", "httpx2", "urllib3", "filelock", "geventwebsocket.handler"):
+    for noisy in (
+        *("httpx", "httpx2", "httpcore2", "openai", "urllib3", "filelock"),
+        "geventwebsocket.handler",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     return create_app(config, engine=engine)
@@ -52,7 +61,7 @@ def serve(config: Config) -> None:
 
 def run(app: Flask, config: Config) -> None:
     """Serve `app` until SIGTERM or SIGINT, while its engine loads the model and after."""
-    engine: Engine = app.extensions["engine"]
+    engine: Engine | RemoteEngine = app.extensions["engine"]
     server = pywsgi.WSGIServer(
         (config.host, config.port), app, handler_class=WebSocketHandler, log=None, error_log=log
     )
@@ -72,9 +81,9 @@ def run(app: Flask, config: Config) -> None:
         raise engine.failure
 
 
-def _announce(engine: Engine, address: str, server: pywsgi.WSGIServer) -> None:
+def _announce(engine: Engine | RemoteEngine, address: str, server: pywsgi.WSGIServer) -> None:
     print(f"PocketQA: {address} 正在加载模型… loading the model…", flush=True)
-    while engine.state == "loading":
+    while engine.state in ("loading", "away"):  # a server that is away may come
         gevent.sleep(0.05)
     if engine.state == "ready":
         print(f"PocketQA: {address} 已就绪,Ctrl-C 停止。Ready, Ctrl-C stops it.", flush=True)
