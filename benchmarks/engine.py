@@ -32,7 +32,6 @@ from peers import ENGINES, Settings, Worker, WorkerError
 
 if TYPE_CHECKING:
     from engine_measures import Bench
-    from engine_prompts import Prompts
 
 PLOT = Path(__file__).resolve().parent.parent / "docs" / "engine.png"
 LABELS = {
@@ -47,7 +46,8 @@ LABELS = {
     "second_turn_s": "first token of a second turn, 1,000 tokens of past, s",
     "second_turn": "… over the uncached time",
     "peak_mb": "peak memory, 8 streams of 2,000 tokens, MB",
-    "pss_mb": "… proportional share after it, MB",
+    "full_tokens": "… tokens that a stream had",
+    "pss_mb": "… proportional share after them, MB",
     "ready_s": "ready after, imports included, s",
     "weights_mb": "weights read for a token, MB",
     "share": "share of the memory-bandwidth bound, one stream",
@@ -67,7 +67,7 @@ def main() -> None:
     report = machine(settings)
     report["read_gb_s"] = measure_rounds(options, settings, bench, readings)
     if "memory" in options.measures:
-        measure_memory(options.only, settings, bench.prompts, readings)
+        measure_memory(options.only, settings, bench, readings)
     add_share(readings, report["read_gb_s"])
     found = figures.targets(readings)
     report |= {"rounds": options.rounds, "figures": summary(readings)}
@@ -161,7 +161,7 @@ def measure_rounds(
     bandwidth = [read_bandwidth(settings.threads)]
     workers = {name: started(name, settings, readings) for name in options.only}
     for worker in workers.values():
-        worker.ask(*bench.prompts.free(2, "热身", 4))  # what is loaded with the first request
+        worker.ask(*bench.prompts.free(2, 4))  # what is loaded with the first request
     for turn in range(options.rounds):
         for name in (each for each in bench.measures if each in options.measures):
             ahead = turn % len(workers)
@@ -199,7 +199,7 @@ def note(readings: Readings, engine: str, found: dict[str, float | None]) -> Non
 
 
 def measure_memory(
-    engines: Sequence[str], settings: Settings, prompts: Prompts, readings: Readings
+    engines: Sequence[str], settings: Settings, bench: Bench, readings: Readings
 ) -> None:
     """Each engine alone, anew: its peak from its start until it has served the streams."""
     for name in engines:
@@ -208,7 +208,8 @@ def measure_memory(
         )
         worker = started(name, alone, readings)
         try:
-            worker.ask(*(prompts.full(4000 + i) for i in range(MEMORY_STREAMS)))
+            asked = [bench.prompts.full(4000 + i) for i in range(MEMORY_STREAMS)]
+            note(readings, name, {"full_tokens": bench.length(asked, worker.ask(*asked))})
             note(readings, name, worker.memory())
         except WorkerError as error:
             print(f"memory: {error}", file=sys.stderr, flush=True)

@@ -12,7 +12,14 @@ Count = Callable[[str], int]
 Readings = dict[str, dict[str, list[float]]]
 """Figure → engine → one value a round."""
 
-PLAIN = {"free_repeated", "grounded_copied", "grounded_tokens", "weights_mb", "share"}
+PLAIN = {
+    "free_repeated",
+    "grounded_copied",
+    "grounded_tokens",
+    "full_tokens",
+    "weights_mb",
+    "share",
+}
 """Figures whose ratio to another engine's would say nothing."""
 GRAM = 6
 """Characters that are looked for elsewhere, to tell copied text from new."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import engine_figures as figures
+from engine_figures import Request, Stream
 from engine_prompts import FREE, MANY, Prompts
 from peers import Worker
 
@@ -43,7 +44,7 @@ class Bench:
 
     def free(self, worker: Worker, turn: int) -> Found:
         """Tokens a second after the first, of free texts, asked one after the other."""
-        streams = [worker.ask(each)[0] for each in self.prompts.free(self.few, "甲", FREE)]
+        streams = [worker.ask(each)[0] for each in self.prompts.free(self.few, FREE)]
         return {
             "free": figures.decode_rate(streams, self.count),
             "free_repeated": statistics.mean(figures.repeated(each.text) for each in streams),
@@ -73,8 +74,13 @@ class Bench:
 
     def many(self, n: int, worker: Worker, turn: int) -> Found:
         """Tokens a second in all of `n` free texts that were asked at once."""
-        streams = worker.ask(*self.prompts.free(n, turn, MANY))
+        streams = worker.ask(*self.prompts.free(n, MANY))
         return {
             f"streams_{n}": figures.steady_rate(streams, self.count),
             f"streams_{n}_wall": figures.wall_rate(streams, self.count),
         }
+
+    def length(self, asked: Sequence[Request], streams: Sequence[Stream]) -> float:
+        """Tokens of prompt and answer, on average."""
+        prompts = sum(self.prompts.count(each.messages) for each in asked)
+        return (prompts + sum(self.count(each.text) for each in streams)) / len(asked)

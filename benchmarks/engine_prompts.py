@@ -34,12 +34,13 @@ FULL, FULL_ANSWER = 2000, 100
 SHORTEST = 100
 """Characters of a passage that is asked about for its answer: a short one has no rate."""
 
-WRITER = "你是公文写作助手。文章要写得详细、完整，分条说明。"
-SUBJECTS = (
-    "小区停水", "食堂改造", "图书馆闭馆", "消防演练", "道路施工", "体检安排", "招聘会",
-    "垃圾分类", "校园开放日", "防汛值班", "节日放假", "车位调整", "电梯检修", "志愿服务",
-    "网络升级", "秋季运动会",
+WRITER = "你是写作助手。"
+TOPICS = (
+    "准备一次公开演讲", "安排一天的学习", "学好一门外语", "照顾一盆绿萝", "开好一次班会",
+    "和新同事相处", "写好一份工作总结", "组织一次春游", "整理一间书房", "学会游泳", "准备一次面试",
+    "养成早起的习惯", "教孩子认字", "策划一场读书会", "缓解考试前的紧张", "规划一次长途旅行",
 )  # fmt: skip
+"""How-to texts: of notices and stories, the 0.5B model repeats a sentence for ever."""
 
 
 class Prompts:
@@ -61,15 +62,12 @@ class Prompts:
         """A prompt of `PREFILL` tokens, and one to decode."""
         return Request(self._long(mark, PREFILL, "以上是哪些业务？"), 1)
 
-    def free(self, n: int, mark: object, tokens: int) -> list[Request]:
-        """`n` texts to write, all different and each of some hundred tokens."""
-        subjects = itertools.islice(itertools.cycle(SUBJECTS), n)
+    def free(self, n: int, tokens: int) -> list[Request]:
+        """`n` texts to write, all different up to `TOPICS` and longer than `tokens`."""
+        topics = itertools.islice(itertools.cycle(TOPICS), n)
+        asked = (f"谈谈怎样{topic}。" for topic in topics)
         return [
-            Request([message("system", WRITER), message("user", asked)], tokens)
-            for i, subject in enumerate(subjects)
-            for asked in [
-                f"写一份关于{subject}的通知(第{mark}-{i}号)，写明时间、范围、原因和五条注意事项。"
-            ]
+            Request([message("system", WRITER), message("user", each)], tokens) for each in asked
         ]
 
     def first_token(self, n: int, tokens: int) -> Request:
@@ -135,7 +133,7 @@ class Prompts:
 
 def _beginning(mark: int) -> dict[str, str]:
     # Four digits always: the same words after them then make the same number of tokens.
-    return message("system", f"{mark:04d}号窗口。{WRITER}")
+    return message("system", f"{mark:04d}号窗口。请按材料作答。")
 
 
 def message(role: str, content: str) -> dict[str, str]:
