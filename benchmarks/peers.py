@@ -53,12 +53,14 @@ class Ours:
             loaded.append(load(settings.converted, threads=settings.threads))
             return loaded[0]
 
-        self._engine = Engine(load_once, queue_size=64)
+        self._engine = Engine(load_once, max_streams=settings.streams)
         self._engine.wait()
         if self._engine.failure:
             raise self._engine.failure
-        own = getattr(loaded[0], "weight_bytes", None)
-        self.weight_bytes = own or read_per_token(loaded[0].model)
+        # Our own kernels read what was packed beside transformers' model, or else they aren't used.
+        model = getattr(loaded[0].network, "model", None)
+        packed = settings.converted / "packed.safetensors"
+        self.weight_bytes = read_per_token(model) if model else packed.stat().st_size
 
     def ask(self, requests: Sequence[Request]) -> list[Stream]:
         """See `LanguageEngine.ask`."""
@@ -79,7 +81,9 @@ class Stock:
     def __init__(self, settings: Settings) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         torch.set_num_threads(settings.threads)
         self._tokenizer = AutoTokenizer.from_pretrained(settings.converted, padding_side="left")
         dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
@@ -205,13 +209,11 @@ class Worker:
         Raises:
             WorkerError: with what went wrong there.
         """
-        self._pipe.send(requests)
-        return self._received()
+        return self._answer(requests)
 
     def memory(self) -> dict[str, float]:
         """`peak_mb`, the most resident so far, and `pss_mb`, its proportional share now."""
-        self._pipe.send("memory")
-        return self._received()
+        return self._answer("memory")
 
     def stop(self) -> None:
         """End the process."""
@@ -220,10 +222,17 @@ class Worker:
         if self._process.is_alive():
             self._process.terminate()
 
+    def _answer(self, asked: object) -> Any:
+        try:
+            self._pipe.send(asked)
+        except OSError as error:
+            raise WorkerError("the worker's process has ended") from error
+        return self._received()
+
     def _received(self) -> Any:
         try:
             found = self._pipe.recv()
-        except EOFError as error:
+        except (EOFError, OSError) as error:
             raise WorkerError("the worker's process ended") from error
         if isinstance(found, WorkerError):
             raise found
