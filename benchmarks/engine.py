@@ -280,10 +280,11 @@ def machine(settings: Settings) -> dict[str, Any]:
 
 def shown(report: dict[str, Any], readings: Readings, options: argparse.Namespace) -> str:
     """The table, after a line on what was measured."""
-    labels = dict(LABELS)
+    labels = {}
     for n in options.streams:
-        labels[f"streams_{n}"] = f"decode, {n} streams in all, tokens/s"
+        labels[f"streams_{n}"] = f"decode, {n} at once, in all, tokens/s"
         labels[f"streams_{n}_wall"] = "… over the whole time, prompts included"
+    labels = LABELS | labels
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     head = (
         f"{report['model']}, {report['threads']} threads, {report['cpu']}, "
