@@ -17,8 +17,9 @@ test: $(VENV)/test.stamp lint
 	@$(BIN)/python -m pocketqa model fetch
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/test.stamp
+bench: $(VENV)/bench.stamp
 	@$(BIN)/python benchmarks/live.py
+	@$(BIN)/python benchmarks/engine.py
 	@$(BIN)/python benchmarks/retrieval.py --passages $(PASSAGES) --limit $(LIMIT)
 
 lint: $(VENV)/test.stamp
@@ -51,6 +52,10 @@ $(VENV)/run.stamp: requirements.txt setup.py pocketqa/__init__.py | $(VENV)/bin/
 
 $(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements-test.txt
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/test.stamp requirements-bench.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 clean:

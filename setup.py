@@ -88,6 +88,7 @@ setup(
         "whoosh==2.7.4",
     ],
     extras_require={
+        "bench": ["xllamacpp==2026.10.11549"],  # llama.cpp, beside which the engine is measured
         "test": [
             "bm25s>=0.2.14",
             "fastapi>=0.115",  # with uvicorn, what `transformers serve` needs

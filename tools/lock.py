@@ -1,4 +1,4 @@
-"""Write requirements.txt and requirements-test.txt from setup.py: `make lock`.
+"""Write requirements.txt and those of tests and benchmarks from setup.py: `make lock`.
 
 uv resolves for every Python from 3.10 on at once, with markers where versions differ.
 """
@@ -32,10 +32,11 @@ def main() -> None:
         uv = Path(folder) / "bin" / "uv"
         pins = resolve(uv)
         (ROOT / "requirements.txt").write_text(HEAD + "\n".join(pins) + "\n")
-        all_pins = resolve(uv, "--extra", "test", "--constraint", "requirements.txt")
-        extra = [line for line in all_pins if line not in pins]
-        text = HEAD + "-r requirements.txt\n" + "\n".join(extra) + "\n"
-        (ROOT / "requirements-test.txt").write_text(text)
+        for name in ("test", "bench"):
+            all_pins = resolve(uv, "--extra", name, "--constraint", "requirements.txt")
+            extra = [line for line in all_pins if line not in pins]
+            text = HEAD + "-r requirements.txt\n" + "\n".join(extra) + "\n"
+            (ROOT / f"requirements-{name}.txt").write_text(text)
 
 
 if __name__ == "__main__":
