@@ -127,9 +127,11 @@ def compared(
     lost = np.array([char_f1(*pair) for pair in zip(reference, golds, strict=True)]) - f1
     error = float(lost.std(ddof=1)) / len(lost) ** 0.5 if len(lost) > 1 else 0.0
     same = [mine == theirs for mine, theirs in zip(said, reference, strict=True)]
-    means = {"char_f1": f1, "f1_lost": lost, "gold_recall": recall, "same_answers": same}
-    figures = {name: round(float(np.mean(each)), 4) for name, each in means.items()}
-    return {**figures, "f1_lost_error": round(error, 4)}
+    figures = {
+        "char_f1": f1.mean(), "f1_lost": lost.mean(), "f1_lost_error": error,
+        "gold_recall": np.mean(recall), "same_answers": np.mean(same),
+    }  # fmt: skip
+    return {name: round(float(figure), 4) for name, figure in figures.items()}
 
 
 def shown(figures: dict[str, dict[str, float]]) -> str:

@@ -2,7 +2,7 @@
 
 The questions are those of a reading comprehension set (BEIR layout with `answers`). The passage
 that holds the answer goes into the prompt as the product builds it; the answer is the likeliest
-one. That takes half an hour and more for 200 questions, so each case is kept in a file of its own,
+one. That takes half an hour of a core for 200 questions, so each case is kept in a file of its own,
 under a name that changes with the weights and the prompt, and an interrupted run goes on.
 """
 
