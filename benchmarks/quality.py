@@ -16,6 +16,7 @@ import gc
 import json
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -53,8 +54,9 @@ def main() -> None:
     forced = {REFERENCE: itself(found)}
     for name in options.precision:
         said[name] = answers(source, name, asked)
-        with tqdm(total=len(asked), desc=f"{name} next tokens") as bar:
-            forced[name] = teach(network(source, name), found, bar.update)
+        bar = tqdm(total=len(asked), desc=f"{name} next tokens")
+        with bar, closing(network(source, name)) as taught:
+            forced[name] = teach(taught, found, bar.update)
     figures = {
         name: {**forced[name].figures(), **compared(said[name], said[REFERENCE], asked)}
         for name in said

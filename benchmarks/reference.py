@@ -116,8 +116,8 @@ def references(
 
 
 def fingerprint(source: Path) -> str:
-    """A digest of the weights in a model's directory."""
-    return "".join(sha256(file) for file in sorted(source.glob("*.safetensors")))
+    """A digest of the weights that transformers reads; the engine's own files are not among them."""
+    return "".join(sha256(file) for file in sorted(source.glob("model*.safetensors")))
 
 
 def key(weights: str, ids: Sequence[int]) -> str:

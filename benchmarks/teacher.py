@@ -24,6 +24,10 @@ class Network(Protocol):
         """The logits after each of `ids`, shape (n, vocabulary)."""
         ...
 
+    def close(self) -> None:
+        """Give back threads and memory."""
+        ...
+
 
 class Stock:
     """A transformers model as a `Network`, where the engine has none of its own."""
@@ -36,6 +40,10 @@ class Stock:
         """See `Network`."""
         logits: torch.Tensor = self._model(torch.tensor([ids]), use_cache=False).logits[0]
         return logits
+
+    def close(self) -> None:
+        """See `Network`."""
+        del self._model
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,8 @@ def test_changed_weights_have_other_references(tmp_path: Path) -> None:
         (tmp_path / "model.safetensors").write_bytes(weights)
         keys.add(reference.key(reference.fingerprint(tmp_path), [1, 2]))
     assert len(keys) == 2
+    (tmp_path / "packed.safetensors").write_bytes(b"integers of the engine")
+    assert reference.key(reference.fingerprint(tmp_path), [1, 2]) in keys
 
 
 def test_the_whole_command(
