@@ -116,7 +116,7 @@ def references(
 
 
 def fingerprint(source: Path) -> str:
-    """A digest of the weights that transformers reads; the engine's own files are not among them."""
+    """A digest of the weights that transformers reads, whatever the engine has beside them."""
     return "".join(sha256(file) for file in sorted(source.glob("model*.safetensors")))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -42,6 +43,20 @@ def reading(tmp_path: Path) -> Path:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         (at / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     (at / "qrels" / "test.tsv").write_text(QRELS, encoding="utf-8")
+    return at
+
+
+@pytest.fixture(scope="module")
+def roomy(converted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, with a context that holds the product's prompts."""
+    at = tmp_path_factory.mktemp("roomy") / "model"
+    shutil.copytree(converted, at)
+    for name, key in (
+        ("config.json", "max_position_embeddings"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        settings = json.loads((at / name).read_text(encoding="utf-8"))
+        (at / name).write_text(json.dumps({**settings, key: 1024}), encoding="utf-8")
     return at
 
 
@@ -124,22 +139,22 @@ def test_answers_beside_people_and_beside_the_reference() -> None:
 
 
 def test_a_reference_is_computed_once_and_is_that_of_the_model(
-    converted: Path, reading: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    roomy: Path, reading: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reference, "MAX_NEW_TOKENS", 5)
     monkeypatch.setattr(reference, "TOP", 7)
     asked = reference.cases(reading, 5)
-    found = reference.references(converted, asked, tmp_path / "bench")
+    found = reference.references(roomy, asked, tmp_path / "bench")
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "bench").iterdir()}
     assert len(files) == 2
-    again = reference.references(converted, asked, tmp_path / "bench")
+    again = reference.references(roomy, asked, tmp_path / "bench")
     assert all(file.stat().st_mtime_ns == at for file, at in files.items())
     for one, other in zip(found, again, strict=True):
         assert one.prompt == other.prompt and np.array_equal(one.top_logs, other.top_logs)
         assert one.top.shape == (len(one.ids) - 1, 7)
         # The answer is what the reference finds likeliest.
         assert one.ids[one.prompt :].tolist() == one.top[one.prompt - 1 :, 0].tolist()
-    figures = teacher.teach(quality.network(converted, "float32"), found).figures()
+    figures = teacher.teach(quality.network(roomy, "float32"), found).figures()
     assert figures["agreement"] == 1 and abs(figures["kl"]) < 1e-4
     assert figures["perplexity"] == pytest.approx(
         teacher.itself(found).figures()["perplexity"], rel=1e-3
@@ -157,7 +172,7 @@ def test_changed_weights_have_other_references(tmp_path: Path) -> None:
 
 
 def test_the_whole_command(
-    converted: Path,
+    roomy: Path,
     reading: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -165,7 +180,7 @@ def test_the_whole_command(
 ) -> None:
     for module in (reference, quality):
         monkeypatch.setattr(module, "MAX_NEW_TOKENS", 4)
-    monkeypatch.setenv("POCKETQA_MODEL", str(converted))
+    monkeypatch.setenv("POCKETQA_MODEL", str(roomy))
     monkeypatch.setenv("POCKETQA_HOME", str(tmp_path / "home"))
     out = tmp_path / "out.json"
     arguments = ["--precision", "float32", "--reading", str(reading), "--json", str(out)]
