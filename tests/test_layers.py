@@ -39,7 +39,7 @@ RANK = {
     **dict.fromkeys(["retriever", "queries"], 4),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
     **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
-    "expansion": 6,
+    **dict.fromkeys(["expansion", "answer_metrics"], 6),
     **dict.fromkeys(["running", "client"], 7),
     **dict.fromkeys(["events", "views"], 8),
     "app": 9,
