@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 from fakes import FakeModel
+from servers import ROOT
 
 from pocketqa.engine import Engine, Message, Options
 from pocketqa.errors import ModelError, RequestError
@@ -120,3 +124,20 @@ def test_many_at_once_each_get_their_own() -> None:
     answers = ["".join(generation) for generation in [engine.submit(ASK) for _ in range(50)]]
     assert answers == [FakeModel().text] * 50
     engine.close()
+
+
+def test_a_process_that_forgets_to_close_ends_cleanly() -> None:
+    program = (
+        "from fakes import FakeModel\n"
+        "from pocketqa.engine import Engine\n"
+        "engine = Engine(lambda: FakeModel('慢' * 4000, pause_s=0.01))\n"
+        "engine.wait()\n"
+        "deltas = iter(engine.submit([{'role': 'user', 'content': '?'}]))\n"
+        "print(next(deltas)[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(["tests", "."])}, cwd=ROOT,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "慢\n", "")
