@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ..threads import NativeQueue, start_native_thread
 
@@ -14,7 +15,7 @@ class Crew:
         self.size = size
         self._queues = [NativeQueue() for _ in range(size - 1)]
         for number, queue in enumerate(self._queues, 1):
-            start_native_thread(lambda number=number, queue=queue: _obey(number, queue))
+            start_native_thread(partial(_obey, number, queue))
 
     def run(self, function: Callable[[int], None]) -> None:
         """Call `function(number)` in every thread; it must end by meeting the others."""

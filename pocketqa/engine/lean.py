@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from .crew import Crew
-from .forward import MATRICES, Shape, Tokens, Weights, Work, barriers, forward, new_work
+from .forward import forward
 from .network import Part
 from .packing import Matrix
 from .products import FORMATS, TILE
+from .shapes import MATRICES, Shape, Tokens, Weights, Work, barriers, new_work
 
 MAX_ROWS = 256
 
@@ -56,7 +57,7 @@ class LeanNetwork:
         factor: float,
         threads: int,
     ) -> None:
-        """`embedding` is (vocabulary, hidden), times `factor`; `matrices` are those of `weights`."""
+        """`embedding`: (vocabulary, hidden), times `factor`; `matrices`: those of `weights`."""
         self.context, self.max_rows = weights.turns.shape[0], MAX_ROWS
         self.shape, self._weights, self._matrices = shape, weights, matrices
         # numpy's view: torch would wake its own threads for a few rows.

@@ -52,7 +52,7 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
 
     Args:
         source: a directory with `config.json` and safetensors.
-        precision: `auto` (the file's own numbers where they were packed, else int8), `int8`, `int4`.
+        precision: `int8`, `int4` or `auto`: the file's own numbers if it was packed, else int8.
 
     Raises:
         UnsupportedError: the processor, or the model, is not one that the kernels know.
@@ -69,9 +69,11 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
         turns = _turns(config)
         matrices = _matrices(directory, precision)
         _keep_compiled_kernels()
+        # After the kernels' place is known: numba looks when it meets them.
         from . import lean
+        from .shapes import Shape, Weights
 
-        shape = lean.Shape(
+        shape = Shape(
             layers=config.num_hidden_layers,
             hidden=config.hidden_size,
             heads=config.num_attention_heads,
@@ -88,7 +90,7 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
             for name in LAYER
         ] + [matrices["lm_head.weight"]]
         is_gemma = config.model_type == "gemma"
-        weights = lean.Weights(
+        weights = Weights(
             lean.table(ordered, shape),
             _norms(tensors, shape.layers) + np.float32(is_gemma),
             _biases(tensors, shape),
@@ -235,4 +237,4 @@ def _keep_compiled_kernels() -> None:
     except OSError as error:
         log.warning("compiled kernels cannot be kept in %s: %s", place, error)
         place = Path(tempfile.mkdtemp(prefix="pocketqa-kernels-"))
-    numba.config.CACHE_DIR = str(place)
+    numba.config.CACHE_DIR = str(place)  # type: ignore[attr-defined]

@@ -21,7 +21,10 @@ GROUP = 32
 """Columns that share a scale."""
 ROWS = 4
 """Rows of activations that are multiplied at once."""
-ORDERS = {1: [(0, 4, 1, 5, 2, 6, 3, 7)], 2: [(0, 1, 2, 3), (4, 5, 6, 7)]}
+ORDERS: dict[int, list[tuple[int, ...]]] = {
+    1: [(0, 4, 1, 5, 2, 6, 3, 7)],
+    2: [(0, 1, 2, 3), (4, 5, 6, 7)],
+}
 """Vectors of four columns that share a scale, by the number of scales in a group."""
 
 

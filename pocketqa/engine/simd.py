@@ -68,7 +68,7 @@ class Assembler:
         return self._call("llvm.fma.v8f32", FLOATS, [a, b, c])
 
     def multiply_bytes(self, unsigned: Any, signed: Any) -> Any:
-        """Products of bytes, two neighbours added, in 16 bits (vpmaddubsw); they must not exceed."""
+        """Products of bytes, two neighbours added, in 16 bits that must do (vpmaddubsw)."""
         return self._call("llvm.x86.avx2.pmadd.ub.sw", WORDS, [unsigned, signed])
 
     def widen(self, words: Any) -> Any:
