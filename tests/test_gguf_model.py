@@ -80,7 +80,9 @@ def test_packed_rows_are_in_the_models_order(tmp_path: Path, architecture: str) 
     assert matrices.keys() == weights.keys()
     for name, matrix in matrices.items():
         packed = unpack(matrix.data, matrix.format, matrix.rows, matrix.columns)
-        assert np.abs(packed - weights[name]).max() <= np.abs(weights[name]).max() / 250
+        assert matrix.format == ("q6" if name == "lm_head.weight" else "s8")
+        steps = 15 if matrix.format == "q6" else 250
+        assert np.abs(packed - weights[name]).max() <= np.abs(weights[name]).max() / steps
 
 
 def test_a_model_that_was_rearranged_is_not_packed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gguf import GGMLQuantizationType as Type
 from safetensors import safe_open
 
-from pocketqa.engine.gguf_blocks import from_gguf
+from pocketqa.engine.gguf_blocks import from_gguf, shape_of
 from pocketqa.engine.packing import (
     RECORD,
     Format,
@@ -25,7 +25,7 @@ from pocketqa.engine.packing import (
 
 ROWS, COLUMNS = 40, 96
 LIMITS: dict[Format, tuple[int, int]] = {
-    "q5": (0, 31), "q4": (0, 15), "s8": (-127, 127), "s8h": (-32, 31)
+    "q5": (0, 31), "q4": (0, 15), "s8": (-127, 127), "q6": (0, 63)
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def random_matrix(format: Format, rows: int = ROWS, columns: int = COLUMNS) -> Q
     rng = np.random.default_rng(3)
     low, high = LIMITS[format]
     kind = np.int8 if low < 0 else np.uint8
-    groups = columns // (16 if format == "s8h" else 32)
+    groups = columns // (16 if format == "q6" else 32)
     scales, minima = rng.normal(0, 0.01, (2, rows, groups)).astype(np.float16)
     values = rng.integers(low, high, (rows, columns), dtype=kind, endpoint=True)
     return Quantised(format, values, scales, minima if format == "q4" else None)
@@ -42,7 +42,8 @@ def random_matrix(format: Format, rows: int = ROWS, columns: int = COLUMNS) -> Q
 def weights(matrix: Quantised) -> np.ndarray:
     """What the formats are said to mean, weight by weight."""
     width = matrix.values.shape[1] // matrix.scales.shape[1]
-    values = matrix.values.astype(np.float32) - (16 if matrix.format == "q5" else 0)
+    zero = {"q5": 16, "q6": 32}.get(matrix.format, 0)
+    values = matrix.values.astype(np.float32) - zero
     scaled = values * np.repeat(matrix.scales.astype(np.float32), width, axis=1)
     if matrix.minima is None:
         return scaled
@@ -58,18 +59,18 @@ def test_unpacked_weights_are_those_packed(format: Format) -> None:
     assert not unpack(array, format, 48, COLUMNS)[ROWS:].any()  # the last tile's filling
 
 
-# Row 9 is v 1, o 1; column 21 is j 5, kk 1. 22 is 0b10110; 1.0 is 0x3C00 as float16.
+# Row 9 is v 1, o 1; column 21 is j 5, kk 1. 22 is 0b10110, 38 0b100110; 1.0 is 0x3C00 as float16.
 @pytest.mark.parametrize(
     ("format", "value", "record"),
     [
         ("q5", 22, {3 * 32 + 5: 6 << 4, 256 + 32 + 5: 1 << 5, 320 + 19: 0x3C}),
         ("q4", 6, {3 * 32 + 5: 6 << 4, 256 + 19: 0x3C, 288 + 19: 0x40}),
         ("s8", -3, {11 * 32 + 5: 253, 512 + 19: 0x3C}),
-        ("s8h", -3, {11 * 32 + 5: 253, 544 + 19: 0x3C}),
+        ("q6", 38, {3 * 32 + 5: 6 << 4, 256 + 3 * 32 + 5: 0b10 << 2, 416 + 19: 0x3C}),
     ],
 )
 def test_a_record_by_hand(format: Format, value: int, record: dict[int, int]) -> None:
-    halves = 2 if format == "s8h" else 1
+    halves = 2 if format == "q6" else 1
     values = np.zeros((16, 32), np.int8 if value < 0 else np.uint8)
     scales, minima = np.zeros((16, halves), np.float16), np.zeros((16, 1), np.float16)
     values[9, 21], scales[9, -1], minima[9] = value, 1, 2
@@ -114,7 +115,7 @@ def stored(path: Path, type: Type, data: np.ndarray) -> gguf.ReaderTensor:
         (Type.Q5_0, "q5", 0),
         (Type.Q8_0, "s8", 0),
         (Type.Q4_K, "q4", 1 / 2048),
-        (Type.Q6_K, "s8h", 1 / 2048),
+        (Type.Q6_K, "q6", 1 / 2048),
         (Type.Q5_1, "s8", 1 / 127),
         (Type.Q5_K, "s8", 1 / 127),
         (Type.BF16, "s8", 1 / 127),
@@ -130,6 +131,21 @@ def test_blocks_of_a_gguf(tmp_path: Path, type: Type, format: Format, rounding: 
     assert (matrix.format, matrix.rows, matrix.columns) == (format, 520, 512)
     packed = unpack(matrix.data, format, 520, 512)
     assert np.abs(packed - exact).max() <= rounding * np.abs(exact).max()
+
+
+# Of normal weights the largest of 16 is about twice their spread: half a step is a 30th of that.
+@pytest.mark.parametrize(
+    ("type", "rounding"),
+    [(Type.Q6_K, 1 / 2048), (Type.Q8_0, 0.02), (Type.Q5_0, 0.02), (Type.F16, 0.02)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_the_output_matrix_has_6_bits(tmp_path: Path, type: Type, rounding: float) -> None:
+    tensor = stored(tmp_path / "one.gguf", type, blocks(type, 520, 512))
+    exact = gguf.quants.dequantize(tensor.data, type)
+    matrix = from_gguf(tensor, output=True)
+    assert matrix.shape == shape_of(tensor, output=True) == ("q6", 520, 512)
+    error = unpack(matrix.data, "q6", 520, 512) - exact
+    assert np.linalg.norm(error) <= rounding * np.linalg.norm(exact)
 
 
 def test_rows_in_another_order(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Float weights to 8 and 4 bits, and whole model directories."""
+"""Float weights to 8, 6 and 4 bits, and whole model directories."""
 
 from __future__ import annotations
 
@@ -40,6 +40,28 @@ def test_eight_bits_are_half_a_step_away_at_most() -> None:
     assert (np.abs(error(matrix, weight)) <= 0.5 * steps + np.abs(weight) / 2048).all()
 
 
+def test_six_bits_err_less_than_the_whole_range_would() -> None:
+    import torch
+
+    weight = random_weight()
+    halves = weight.reshape(48, 6, 16)
+    step = np.abs(halves).max(2, keepdims=True) / 31
+    plain = np.rint(halves / step) * step - halves
+    matrix = quantise(torch.tensor(weight), "q6")
+    assert matrix.values.dtype == np.uint8 and matrix.values.max() <= 63
+    assert (error(matrix, weight) ** 2).sum() < 0.9 * (plain**2).sum()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_six_bits_keep_their_own_weights(sign: int) -> None:
+    import torch
+
+    values = np.random.default_rng(2).integers(-32, 32, (48, 96))
+    values[:, ::16] = -32
+    weight = (sign * 0.125 * values).astype(np.float32)
+    assert not error(quantise(torch.tensor(weight), "q6"), weight).any()
+
+
 def test_four_bits_err_less_than_the_whole_range_would() -> None:
     import torch
 
@@ -51,9 +73,9 @@ def test_four_bits_err_less_than_the_whole_range_would() -> None:
     assert (ours**2).sum() < 0.9 * (plain**2).sum()
 
 
-@pytest.mark.parametrize("format", ["s8", "q4"])
+@pytest.mark.parametrize("format", ["s8", "q6", "q4"])
 @pytest.mark.parametrize("value", [0.0, 0.5, -0.25, 1e-9])
-def test_groups_of_one_value(format: Literal["s8", "q4"], value: float) -> None:
+def test_groups_of_one_value(format: Literal["s8", "q6", "q4"], value: float) -> None:
     import torch
 
     weight = np.full((16, 32), value, np.float32)
@@ -85,14 +107,17 @@ def save(directory: Path, shapes: dict[str, tuple[int, ...]], *, shards: int, ti
 
 @pytest.mark.parametrize("shards", [1, 2])
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_models_linear_layers(tmp_path: Path, shards: int, tied: bool) -> None:
+@pytest.mark.parametrize(("format", "output"), [("q4", "q6"), ("s8", "s8")])
+def test_a_models_linear_layers(
+    tmp_path: Path, shards: int, tied: bool, format: Literal["s8", "q4"], output: str
+) -> None:
     shapes = SHAPES if tied else {**SHAPES, "lm_head.weight": (40, 64)}
     saved = save(tmp_path, shapes, shards=shards, tied=tied)
-    matrices = pack_model(tmp_path, "q4")
+    matrices = pack_model(tmp_path, format)
     expected = {
-        f"{LAYER}.self_attn.q_proj.weight": "q4",
-        f"{LAYER}.mlp.down_proj.weight": "q4",
-        "lm_head.weight": "s8",
+        f"{LAYER}.self_attn.q_proj.weight": format,
+        f"{LAYER}.mlp.down_proj.weight": format,
+        "lm_head.weight": output,
     }
     assert {name: matrix.format for name, matrix in matrices.items()} == expected
     saved.setdefault("lm_head.weight", saved["model.embed_tokens.weight"])

@@ -13,31 +13,34 @@ from .packing import BLOCK, TILE, Format, Matrix, Quantised, Shape, empty, pack
 from .quantising import quantise
 
 
-def from_gguf(tensor: ReaderTensor, order: np.ndarray | None = None) -> Matrix:
+def from_gguf(
+    tensor: ReaderTensor, order: np.ndarray | None = None, *, output: bool = False
+) -> Matrix:
     """A tensor of two dimensions, packed; what has no format of its own becomes `s8`.
 
     Args:
         order: row `i` of the matrix is row `order[i]` of the tensor.
+        output: it is the output matrix, which becomes `q6` whatever it is.
     """
-    shape = shape_of(tensor)
+    shape = shape_of(tensor, output=output)
     data = empty(shape)
     for start in range(0, shape.rows, BLOCK):
         rows = slice(start, start + BLOCK)
         part = tensor.data[rows if order is None else order[rows]]
-        packed = pack(_quantised(tensor.tensor_type, part))
+        packed = pack(_quantised(tensor.tensor_type, part, output=output))
         data[start // TILE : start // TILE + len(packed)] = packed
     return Matrix(*shape, data)
 
 
-def shape_of(tensor: ReaderTensor) -> Shape:
+def shape_of(tensor: ReaderTensor, *, output: bool = False) -> Shape:
     """What `from_gguf` makes of a tensor."""
     columns, rows = (int(size) for size in tensor.shape)
-    return Shape(FORMATS.get(tensor.tensor_type, "s8"), rows, columns)
+    return Shape("q6" if output else FORMATS.get(tensor.tensor_type, "s8"), rows, columns)
 
 
-def _quantised(type: GGMLQuantizationType, data: np.ndarray) -> Quantised:
-    if type not in READERS:
-        return quantise(torch.tensor(dequantize(data, type)), "s8")
+def _quantised(type: GGMLQuantizationType, data: np.ndarray, *, output: bool) -> Quantised:
+    if type not in READERS or (output and FORMATS[type] != "q6"):
+        return quantise(torch.tensor(dequantize(data, type)), "q6" if output else "s8")
     size, read = READERS[type]
     return read(data.reshape(len(data), -1, size))
 
@@ -101,9 +104,9 @@ def _q6_k(blocks: np.ndarray) -> Quantised:
     low = _nibbles(blocks[..., :128], 64)
     twos = blocks[..., 128:192].reshape(*blocks.shape[:2], 2, 1, 32)
     high = (twos >> np.array([[0], [2], [4], [6]], np.uint8)) & 3
-    values = (low | (high.reshape(low.shape) << 4)).view(np.int8) - np.int8(32)
+    values = low | (high.reshape(low.shape) << 4)
     scales = blocks[..., 192:208].view(np.int8)
-    return Quantised("s8h", _flat(values), _flat(_product(_half(blocks, 208), scales)))
+    return Quantised("q6", _flat(values), _flat(_product(_half(blocks, 208), scales)))
 
 
 def _product(scale: np.ndarray, factors: np.ndarray) -> np.ndarray:
@@ -125,5 +128,5 @@ FORMATS: dict[GGMLQuantizationType, Format] = {
     GGMLQuantizationType.Q5_0: "q5",
     GGMLQuantizationType.Q8_0: "s8",
     GGMLQuantizationType.Q4_K: "q4",
-    GGMLQuantizationType.Q6_K: "s8h",
+    GGMLQuantizationType.Q6_K: "q6",
 }

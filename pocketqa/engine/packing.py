@@ -6,7 +6,7 @@ formats differ in the integers (`unpack` says what a record means):
 - `q5`: scale * (q - 16), q in 0..31; GGUF's Q5_0.
 - `q4`: scale * q - minimum, q in 0..15; GGUF's Q4_K, Q4_0, Q4_1.
 - `s8`: scale * q, q in -127..127; GGUF's Q8_0.
-- `s8h`: the same with a scale for each half group of 16 columns; GGUF's Q6_K.
+- `q6`: scale * (q - 32), q in 0..63, a scale for each half group of 16 columns; GGUF's Q6_K.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-Format = Literal["q5", "q4", "s8", "s8h"]
+Format = Literal["q5", "q4", "s8", "q6"]
 
 TILE, GROUP = 16, 32
-RECORD: dict[Format, int] = {"q5": 352, "q4": 320, "s8": 544, "s8h": 576}
+RECORD: dict[Format, int] = {"q5": 352, "q4": 320, "s8": 544, "q6": 448}
 """Bytes of a record, each a multiple of a 32-byte vector."""
-SCALES: dict[Format, int] = {"q5": 320, "q4": 256, "s8": 512, "s8h": 512}
+SCALES: dict[Format, int] = {"q5": 320, "q4": 256, "s8": 512, "q6": 384}
 """Where the float16 begin in a record."""
 BLOCK = 512
 """Rows that are packed at a time: what a step makes of them stays in the processor's cache."""
@@ -36,7 +36,7 @@ class Quantised(NamedTuple):
 
     format: Format
     values: np.ndarray
-    scales: np.ndarray  # `s8h`: (rows, 2 * groups)
+    scales: np.ndarray  # `q6`: (rows, 2 * groups)
     minima: np.ndarray | None = None  # `q4` only
 
 
@@ -75,6 +75,8 @@ def pack(quantised: Quantised) -> np.ndarray:
     if quantised.format == "q5":
         # One byte for each of the 32 weights of a vector: bit j is the high bit of vector j's.
         parts = [_nibbles(vectors), np.packbits(vectors >> 4, axis=2, bitorder="little")]
+    elif quantised.format == "q6":
+        parts = [_nibbles(vectors), _twos(vectors)]
     elif quantised.format == "q4":
         parts = [_nibbles(vectors)]
     else:
@@ -102,6 +104,15 @@ def _nibbles(vectors: np.ndarray) -> np.ndarray:
     return (vectors[:, :, :4] & 15) | (vectors[:, :, 4:] << 4)
 
 
+def _twos(vectors: np.ndarray) -> np.ndarray:
+    """The two high bits of each 6, of four vectors in one: (tiles, groups, half, v, 32)."""
+    halves = (vectors >> 4).reshape(*vectors.shape[:2], 2, 4, 2, 32)
+    twos = halves[:, :, :, 0]
+    for place in range(1, 4):
+        twos = twos | (halves[:, :, :, place] << 2 * place)
+    return twos
+
+
 def _halves(scales: np.ndarray, groups: int) -> np.ndarray:
     """float16 (rows, n * groups) as bytes (tiles, groups, n * 32)."""
     filled = _fill(scales.astype(np.float16, copy=False))
@@ -123,9 +134,9 @@ def unpack(array: np.ndarray, format: Format, rows: int, columns: int) -> np.nda
 
 
 def _integers(array: np.ndarray, format: Format) -> np.ndarray:
-    """q - 16, q, q, q of the four formats, float32 (tiles, 16 rows, groups, 32 columns)."""
+    """q - 16, q, q, q - 32 of the four formats, float32 (tiles, 16 rows, groups, 32 columns)."""
     tiles, groups, _ = array.shape
-    if format in ("s8", "s8h"):
+    if format == "s8":
         vectors = array[:, :, :512].view(np.int8)
     else:
         nibbles = array[:, :, :256]
@@ -134,6 +145,10 @@ def _integers(array: np.ndarray, format: Format) -> np.ndarray:
     if format == "q5":
         high = np.unpackbits(array[:, :, None, 256:320], axis=2, bitorder="little")
         vectors = vectors.astype(np.int8) + 16 * high.reshape(vectors.shape) - 16
+    elif format == "q6":
+        shift = np.arange(0, 8, 2, dtype=np.uint8)[:, None, None]
+        twos = (array[:, :, 256:384].reshape(tiles, groups, 2, 1, 2, 32) >> shift) & 3
+        vectors = vectors.astype(np.int8) + 16 * twos.reshape(vectors.shape) - 32
     tiled = vectors.transpose(0, 3, 4, 1, 2, 5).reshape(tiles, TILE, groups, GROUP)
     return tiled.astype(np.float32)
 
