@@ -52,6 +52,8 @@ HOMES = {
     "torch": {"engine"},
     "transformers": {"engine"},
     "gguf": {"engine"},
+    "numba": {"engine"},
+    "llvmlite": {"engine"},
     "openai": {"engine"},
     "httpx2": {"engine"},
     "flask": {"events", "views", "app", "server"},

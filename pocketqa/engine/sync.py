@@ -67,7 +67,7 @@ def look(context: Any, address: Any) -> Any:
 @njit
 def arrive_and_wait(counter: int, target: int) -> None:
     """Count this thread in, and wait until the counter has reached `target`."""
-    if fetch_add(counter, 1) + 1 >= target:
+    if fetch_add(counter, 1) + 1 >= target:  # type: ignore[call-arg]
         return
     looks = 0
     while look(counter) < target:
