@@ -6,6 +6,7 @@ conversion goes back to the system.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -52,6 +53,15 @@ def convert(gguf: Path, target: Path) -> None:
     (beside / "converted.json").write_text(json.dumps(manifest, indent=1), "utf-8")
     shutil.rmtree(target, ignore_errors=True)
     beside.rename(target)
+    _compile_kernels(target)
+
+
+def _compile_kernels(directory: Path) -> None:
+    """Let the first start find them compiled; where there are none it has nothing to wait for."""
+    from . import lean_loading
+
+    with contextlib.suppress(lean_loading.UnsupportedError):
+        lean_loading.load(directory, "auto", 1).close()
 
 
 def _save(gguf: Path, directory: Path) -> None:

@@ -38,6 +38,8 @@ LAYER = (
     "mlp.down_proj",
 )
 """The matrices of a layer, in the order of `forward.Weights.matrices`."""
+KERNELS = ("simd", "products", "vectors", "attention", "sync", "tiles", "shapes", "forward")
+"""The modules that are compiled."""
 NORMS = ("input_layernorm", "post_attention_layernorm")
 HEAD_NORMS = ("self_attn.q_norm", "self_attn.k_norm")
 BIASES = tuple(f"self_attn.{name}_proj.bias" for name in "qkv")
@@ -228,12 +230,14 @@ def _keep_compiled_kernels() -> None:
     numba itself looks at the time of one file only, and at that beside the installed package.
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for name in KERNELS:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     place = Path(platformdirs.user_cache_dir("pocketqa")) / "kernels" / digest.hexdigest()[:16]
     try:
         place.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=place).close()
+        if not any(place.iterdir()):
+            log.info("compiling the kernels, once: about 20 s")
     except OSError as error:
         log.warning("compiled kernels cannot be kept in %s: %s", place, error)
         place = Path(tempfile.mkdtemp(prefix="pocketqa-kernels-"))
