@@ -159,12 +159,11 @@ def test_ask_and_config_need_no_model_here(
     assert "Traceback" not in done.stderr and "sk-hush" not in done.stderr
 
 
-def test_serve_ends_when_it_is_refused_and_says_why(
-    fake: FakeOpenAI, demo_index: Path, tmp_path: Path
-) -> None:
-    fake.begin_anew(models_status=401, models_body="Invalid key sk-hush")
-    env = {**os.environ, **environment(fake, demo_index, tmp_path)}
+def test_serve_ends_when_it_is_refused_and_says_why(demo_index: Path, tmp_path: Path) -> None:
+    refusing = FakeOpenAI(models_status=401, models_body="Invalid key sk-hush")
+    env = {**os.environ, **environment(refusing, demo_index, tmp_path)}
     done = run("serve", "--port", "0", env=env)
+    refusing.stop()
     assert done.returncode == 1 and "无法使用" in done.stderr and "Invalid key ***" in done.stderr
     assert "Traceback" not in done.stderr and "sk-hush" not in done.stderr
 

@@ -48,6 +48,8 @@ class RemoteEngine:
         """
         self.state: Literal["loading", "ready", "away", "failed", "closed"] = "loading"
         self.failure: BaseException | None = None
+        """Why it could not begin; a server that refuses us later may take us again."""
+        self._has_been_ready = False
         self._address, self._model = address, model
         self._is_model_given = bool(model)
         self._streams, self._queue_size, self._poll_s = streams, queue_size, poll_s
@@ -223,8 +225,9 @@ class RemoteEngine:
             if self.state == "closed":
                 return
             before, self.state = self.state, state
-            refused = faults.refused(self._address.url, reason)
-            self.failure = refused if state == "failed" else None
+            self._has_been_ready |= state == "ready"
+            has_failed = state == "failed" and not self._has_been_ready
+            self.failure = faults.refused(self._address.url, reason) if has_failed else None
         if before != state:
             level = logging.INFO if state == "ready" else logging.WARNING
             log.log(level, "the model's server %s: %s, %s", self._address.url, state, reason)
