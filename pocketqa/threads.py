@@ -23,6 +23,9 @@ NativeQueue: Any = monkey.get_original("queue", "SimpleQueue")
 native_lock: Callable[[], Any] = monkey.get_original("_thread", "allocate_lock")
 """`threading.Lock` of real threads; hold it for microseconds only."""
 
+native_rlock: Callable[[], Any] = monkey.get_original("_thread", "RLock")
+"""The same, that its holder may take again: collecting garbage can run code that wants it."""
+
 native_sleep: Callable[[float], None] = monkey.get_original("time", "sleep")
 """`time.sleep` for a real thread."""
 
@@ -50,7 +53,7 @@ class Channel(Generic[T]):
             self._ready = event.Event()
             self._watcher = gevent.get_hub().loop.async_()
             self._watcher.start(self._ready.set)
-            self._closing = native_lock()
+            self._closing = native_rlock()
         else:
             self._wake: Any = NativeQueue()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..threads import native_lock
+from ..threads import native_rlock
 from . import refusals
 from .generation import EndReason, Generation
 
@@ -17,7 +17,8 @@ class Line:
         self.places = places
         """How many can be served at present; fewer than there might be when memory is short."""
         self._most = places + queue_size
-        self._lock = native_lock()
+        # An iteration that nobody holds any more withdraws its request when it is collected.
+        self._lock = native_rlock()
         self._served: list[Generation] = []
         self._waiting: list[Generation] = []
         self._is_closed = False
