@@ -246,7 +246,7 @@ def model_list() -> None:
 @click.argument("name", required=False)
 @click.option("--from", "source", type=click.Path(path_type=Path), help="local file or directory")
 def model_fetch(name: str | None, source: Path | None) -> None:
-    """Fetch, verify and convert a model; an interrupted fetch goes on where it was."""
+    """Fetch, verify and convert a model, compile its kernels; what was interrupted goes on."""
     from . import models
     from .config import load
 
@@ -259,6 +259,10 @@ def model_fetch(name: str | None, source: Path | None) -> None:
             f"{name} 不在模型目录中；设为 POCKETQA_MODEL 后，启动时从模型库获取",
             f"{name} is not in the catalogue: set as POCKETQA_MODEL, it is fetched at the start",
         )
+    if found.is_dir():
+        from .engine.lean_loading import prepare
+
+        prepare(found)
     click.echo(found)
 
 

@@ -6,7 +6,6 @@ conversion goes back to the system.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -20,6 +19,7 @@ import gguf as library
 from ..cache import sha256
 from ..conversion import FORMAT
 from .gguf_model import CannotPackError, pack_gguf
+from .lean_loading import prepare
 
 # Either ends an answer of a ChatML model; a GGUF names only one of them.
 END_TOKENS = ("<|im_end|>", "<|endoftext|>")
@@ -53,15 +53,7 @@ def convert(gguf: Path, target: Path) -> None:
     (beside / "converted.json").write_text(json.dumps(manifest, indent=1), "utf-8")
     shutil.rmtree(target, ignore_errors=True)
     beside.rename(target)
-    _compile_kernels(target)
-
-
-def _compile_kernels(directory: Path) -> None:
-    """Let the first start find them compiled; where there are none it has nothing to wait for."""
-    from . import lean_loading
-
-    with contextlib.suppress(lean_loading.UnsupportedError):
-        lean_loading.load(directory, "auto", 1).close()
+    prepare(target)
 
 
 def _save(gguf: Path, directory: Path) -> None:

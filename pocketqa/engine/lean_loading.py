@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import tempfile
@@ -107,6 +108,15 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
         "model %s loaded: %s, %d threads", source, ", ".join(sorted(_formats(ordered))), threads
     )
     return network
+
+
+def prepare(directory: Path) -> None:
+    """Compile the kernels, so that the first start does not wait for them; 20 s, once.
+
+    What cannot be loaded is left to that start, which says why.
+    """
+    with contextlib.suppress(UnsupportedError, OSError, ValueError, KeyError):
+        load(directory, "auto", 1).close()
 
 
 class _Tensors:
