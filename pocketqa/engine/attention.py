@@ -57,7 +57,7 @@ def scores(heads: int) -> Any:
 
         a.loop(pairs, [], pair)
 
-    return kernel(write, 6)
+    return kernel(f"scores_{heads}", write, 6)
 
 
 def mixture(heads: int) -> Any:
@@ -106,7 +106,7 @@ def mixture(heads: int) -> Any:
 
         a.loop(b.udiv(depth, ir.Constant(I64, 16)), [], columns)
 
-    return kernel(write, 7)
+    return kernel(f"mixture_{heads}", write, 7)
 
 
 def _times(a: Assembler, size: Any, n: int) -> Any:

@@ -167,7 +167,7 @@ def tile_product(form: Format, rows: int, passes: Sequence[tuple[int, ...]] = ((
                 for v in vectors:
                     a.store(next(totals), row(out, out_row, r), v * 32)
 
-    return kernel(write, 9)
+    return kernel(f"{form.name}_{rows}", write, 9)
 
 
 def _prefetch(a: Assembler, form: Format, record: Any) -> None:
@@ -224,4 +224,4 @@ def unpacking(form: Format, into: Format) -> Any:
 
         a.loop(groups, [], group)
 
-    return kernel(write, 3)
+    return kernel(f"unpack_{form.name}", write, 3)

@@ -6,7 +6,6 @@ result that numba-compiled code can call. Addresses are int64, offsets count byt
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -128,23 +127,23 @@ def constant(kind: Any, value: float) -> Any:
     return ir.Constant(kind, [value] * kind.count)
 
 
-_numbers = itertools.count()
-
-
-def kernel(write: Callable[..., None], arguments: int) -> Any:
+def kernel(name: str, write: Callable[..., None], arguments: int) -> Any:
     """A function for numba-compiled code: `arguments` int64 in, nothing out.
 
     `write(assembler, *arguments)` writes its instructions. They stay a function of their own: put
     into their callers, the larger kernels lost a third of their speed for want of registers.
+
+    Code from numba's cache and code compiled in this process find kernels by `name`. Each has its
+    own, the same in every process: numbers in the order of imports led to a wrong kernel.
     """
     signature = types.void(*[types.int64] * arguments)
     kind = ir.FunctionType(ir.VoidType(), [I64] * arguments)
-    name = f"pocketqa_kernel_{next(_numbers)}"
+    symbol = f"pocketqa_{name}"
 
     def codegen(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        function = builder.module.globals.get(name)
+        function = builder.module.globals.get(symbol)
         if function is None:
-            function = ir.Function(builder.module, kind, name)
+            function = ir.Function(builder.module, kind, symbol)
             function.linkage = "linkonce_odr"
             function.attributes.add("noinline")
             inner = ir.IRBuilder(function.append_basic_block("entry"))

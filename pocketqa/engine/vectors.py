@@ -126,7 +126,7 @@ def _exp(a: Assembler, x: Any) -> Any:
     return b.bitcast(b.add(b.bitcast(e, INTS), shifted), FLOATS)
 
 
-quantise = kernel(_quantise, 5)
-gated = kernel(_gated, 4)
-halve = kernel(_halve, 4)
-softmax = kernel(_softmax, 3)
+quantise = kernel("quantise", _quantise, 5)
+gated = kernel("gated", _gated, 4)
+halve = kernel("halve", _halve, 4)
+softmax = kernel("softmax", _softmax, 3)
