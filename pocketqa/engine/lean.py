@@ -68,7 +68,7 @@ class LeanNetwork:
         self._work: Work = new_work(shape, MAX_ROWS, threads, self.context)
         self._logits = np.zeros((1, -(-vocabulary // TILE) * TILE), np.float32)
         self._crew = Crew(threads)
-        self._steps = 0
+        self._steps = self._passed = 0
 
     def new_cache(self, capacity: int) -> LeanCache:
         """See `network.Network.new_cache`."""
@@ -81,20 +81,26 @@ class LeanNetwork:
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
         """See `network.Network.forward`."""
+        return self._step(parts, self._crew.size)
+
+    def _step(self, parts: Sequence[Part], threads: int) -> list[np.ndarray]:
         tokens, ids = _rows(parts)
         self._embed(ids)
         wanted = tokens.wanted.shape[0]
         if wanted > self._logits.shape[0]:
             self._logits = np.zeros((wanted, self._logits.shape[1]), np.float32)
-        threads, turn = self._crew.size, self._steps % 2
-        passed = self._steps * barriers(self.shape) * threads
+        turn, passed = self._steps % 2, self._passed
         work, logits = self._work, self._logits[:wanted]
         self._steps += 1
+        self._passed += barriers(self.shape) * threads
 
         def step(thread: int) -> None:
             forward(thread, threads, turn, passed, self.shape, self._weights, work, tokens, logits)
 
-        self._crew.run(step)
+        if threads == 1:
+            step(0)
+        else:
+            self._crew.run(step)
         results, start = [], 0
         for part in parts:
             part.cache.length += len(part.ids)
@@ -107,8 +113,12 @@ class LeanNetwork:
         self._crew.close()
 
     def warm_up(self) -> None:
-        """Compile the kernels, or load them compiled: what the first step would wait for."""
-        self.forward([Part(self.new_cache(1), [0], 1)])
+        """Compile the kernels, or load them compiled: what the first step would wait for.
+
+        In this thread alone: numba compiles under a lock of `threading`, which is a greenlets' lock
+        in a process that gevent has patched, and native threads would wait for it for ever.
+        """
+        self._step([Part(self.new_cache(1), [0], 1)], threads=1)
 
     def _embed(self, ids: np.ndarray) -> None:
         rows = self._embedding[ids]
