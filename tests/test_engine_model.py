@@ -143,7 +143,8 @@ def test_the_precision_is_that_of_the_configuration(
 
 
 def test_a_precision_that_is_not_known_is_said(
-    converted: Path, caplog: pytest.LogCaptureFixture
+    converted: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lean_loading, "KNOWN", set())
     model.load(converted, precision="int4")
     assert "int4" in caplog.text
