@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
-from pocketqa.engine import Engine, Message, Options, model
+from pocketqa.engine import Engine, Message, Options, lean_loading, model
 from pocketqa.engine.model import LoadedModel
 from pocketqa.engine.network import Part
 from pocketqa.errors import ModelError, RequestError
