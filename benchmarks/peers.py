@@ -46,6 +46,7 @@ class Ours:
     def __init__(self, settings: Settings) -> None:
         from pocketqa.engine import Engine
         from pocketqa.engine.model import load
+        from pocketqa.engine.packing import FILE
 
         loaded: list[Any] = []
 
@@ -59,7 +60,7 @@ class Ours:
             raise self._engine.failure
         # Our own kernels read what was packed beside transformers' model, or else they aren't used.
         model = getattr(loaded[0].network, "model", None)
-        packed = settings.converted / "packed.safetensors"
+        packed = settings.converted / FILE
         self.weight_bytes = read_per_token(model) if model else packed.stat().st_size
 
     def ask(self, requests: Sequence[Request]) -> list[Stream]:
@@ -82,6 +83,8 @@ class Stock:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
+
+        from pocketqa.engine.model import multiplies_bfloat16
 
         logging.disable_progress_bar()
         torch.set_num_threads(settings.threads)
@@ -280,9 +283,3 @@ def read_per_token(model: Any) -> int:
     embedding, output = model.get_input_embeddings().weight, model.get_output_embeddings().weight
     apart = embedding.data_ptr() != output.data_ptr()
     return size - apart * embedding.numel() * embedding.element_size()
-
-
-def multiplies_bfloat16() -> bool:
-    """Whether the processor does; float32 is the faster one where it doesn't."""
-    flags = Path("/proc/cpuinfo").read_text()
-    return "avx512_bf16" in flags or "amx_bf16" in flags

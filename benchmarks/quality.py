@@ -18,14 +18,14 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 # Before torch is imported: threads that spin starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np  # noqa: E402
 from reference import MAX_NEW_TOKENS, Case, Reference, cases, references  # noqa: E402
-from teacher import Network, Stock, itself, teach  # noqa: E402
+from teacher import Network, itself, teach  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
@@ -107,8 +107,7 @@ def answers(source: Path, precision: str, asked: Sequence[Case]) -> list[str]:
 
 def network(source: Path, precision: str) -> Network:
     """The engine's network in a precision."""
-    loaded: Any = engine_model.load(source, precision=precision, threads=threads())
-    return loaded if hasattr(loaded, "logits") else Stock(loaded.model)
+    return engine_model.load(source, precision=precision, threads=threads())
 
 
 def threads() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,23 +27,6 @@ class Network(Protocol):
     def close(self) -> None:
         """Give back threads and memory."""
         ...
-
-
-class Stock:
-    """A transformers model as a `Network`, where the engine has none of its own."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-
-    @torch.inference_mode()
-    def logits(self, ids: list[int]) -> torch.Tensor:
-        """See `Network`."""
-        logits: torch.Tensor = self._model(torch.tensor([ids]), use_cache=False).logits[0]
-        return logits
-
-    def close(self) -> None:
-        """See `Network`."""
-        del self._model
 
 
 @dataclass(frozen=True)

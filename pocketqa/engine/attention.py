@@ -11,9 +11,8 @@ from typing import Any
 from numba import njit
 
 from .simd import F32, FLOATS, I64, Assembler, constant, ir, kernel
-from .vectors import softmax
+from .vectors import LOWEST, softmax
 
-MINUS_INFINITY = -3.0e38
 MOST_HEADS = 4
 """Heads that a kernel serves at once: their sums of two vectors stay in registers."""
 
@@ -30,19 +29,19 @@ def scores(heads: int) -> Any:
         a: Assembler, queries: Any, keys: Any, pairs: Any, depth: Any, out: Any, out_row: Any
     ) -> None:
         b = a.builder
-        block = b.mul(depth, ir.Constant(I64, 16))
-        query_row = b.mul(depth, ir.Constant(I64, 4))
+        block = a.times(depth, 16)
+        query_row = a.times(depth, 4)
 
         def pair(i: Any) -> list[Any]:
             first = b.add(keys, b.mul(i, b.add(block, block)))
             second = b.add(first, block)
 
             def column(d: Any, *sums: Any) -> list[Any]:
-                at = b.mul(d, ir.Constant(I64, 16))
+                at = a.times(d, 16)
                 key = (a.floats(first, at), a.floats(second, at))
-                four = b.mul(d, ir.Constant(I64, 4))
+                four = a.times(d, 4)
                 query = [
-                    a.splat(a.load(F32, b.add(queries, _times(a, query_row, h)), four))
+                    a.splat(a.load(F32, b.add(queries, a.times(query_row, h)), four))
                     for h in range(heads)
                 ]
                 return [
@@ -51,7 +50,7 @@ def scores(heads: int) -> Any:
 
             sums = a.loop(depth, [constant(FLOATS, 0)] * len(both), column)
             for (h, n), total in zip(both, sums, strict=True):
-                at = b.add(b.add(out, _times(a, out_row, h)), b.mul(i, ir.Constant(I64, 64)))
+                at = b.add(b.add(out, a.times(out_row, h)), a.times(i, 64))
                 a.store(total, at, 32 * n)
             return []
 
@@ -79,17 +78,17 @@ def mixture(heads: int) -> Any:
         out: Any,
     ) -> None:
         b = a.builder
-        value_row, out_row = b.mul(depth, ir.Constant(I64, 2)), b.mul(depth, ir.Constant(I64, 4))
+        value_row, out_row = a.times(depth, 2), a.times(depth, 4)
 
         def columns(c: Any) -> list[Any]:
-            start = b.add(values, b.mul(c, ir.Constant(I64, 32)))
+            start = b.add(values, a.times(c, 32))
 
             def token(i: Any, *sums: Any) -> list[Any]:
                 at = b.add(start, b.mul(i, value_row))
                 value = (a.floats(at), a.floats(at, 16))
-                four = b.mul(i, ir.Constant(I64, 4))
+                four = a.times(i, 4)
                 chance = [
-                    a.splat(a.load(F32, b.add(chances, _times(a, chances_row, h)), four))
+                    a.splat(a.load(F32, b.add(chances, a.times(chances_row, h)), four))
                     for h in range(heads)
                 ]
                 return [
@@ -100,17 +99,13 @@ def mixture(heads: int) -> Any:
             sums = a.loop(tokens, [constant(FLOATS, 0)] * len(both), token)
             for (h, v), total in zip(both, sums, strict=True):
                 factor = a.splat(a.load(F32, factors, 4 * h))
-                at = b.add(b.add(out, _times(a, out_row, h)), b.mul(c, ir.Constant(I64, 64)))
+                at = b.add(b.add(out, a.times(out_row, h)), a.times(c, 64))
                 a.store(b.fmul(total, factor), at, 32 * v)
             return []
 
         a.loop(b.udiv(depth, ir.Constant(I64, 16)), [], columns)
 
     return kernel(f"mixture_{heads}", write, 7)
-
-
-def _times(a: Assembler, size: Any, n: int) -> Any:
-    return a.builder.mul(size, ir.Constant(I64, n))
 
 
 scores_1, scores_2, scores_3, scores_4 = (scores(heads) for heads in (1, 2, 3, 4))
@@ -135,7 +130,7 @@ def attend(queries, heads, keys, values, tokens, depth, chances, factors, out): 
     else:
         scores_1(*args)
     for head in range(heads):
-        chances[head, tokens : pairs * 16] = MINUS_INFINITY
+        chances[head, tokens : pairs * 16] = LOWEST
         softmax(start + head * row, pairs * 2, factors + head * 4)
     with_values = (start, row, values, tokens, depth, factors, out)
     if heads == 4:

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from .attention import MOST_HEADS, attend
-from .products import GROUP, TILE
+from .packing import GROUP, TILE
 from .shapes import GATES, MATRICES
 from .sync import arrive_and_wait, fetch_add
 from .tiles import multiply, multiply_tile, piece_of
@@ -141,12 +141,19 @@ def _add_and_normalise(shape, weights, work, norm, row, target, adds):  # type: 
     _quantise_row(normed, work.input, target, 0)
 
 
+@njit
+def _meet(barrier, passed, threads):  # type: ignore[no-untyped-def]
+    """Wait until every thread has come; what the barrier has counted then."""
+    arrive_and_wait(barrier, passed + threads)
+    return passed + threads
+
+
 @njit(nogil=True, cache=True)
 def forward(thread, threads, turn, passed, shape, weights, work, tokens, logits):  # type: ignore[no-untyped-def]
     """One step, as thread `thread` of `threads`; `turn` chooses the counters.
 
-    `passed` is what the barrier counted before this step (see `barriers`). `work.x` holds the
-    rows' embeddings. The results: `logits`, float32 (wanted, vocabulary), and the caches' entries.
+    `passed` is what the barrier had counted before this step. `work.x` holds the rows' embeddings.
+    The results: `logits`, float32 (wanted, vocabulary), and the caches' entries.
     """
     rows, wanted = tokens.position.shape[0], tokens.wanted.shape[0]
     barrier, scratch = work.barrier.ctypes.data, work.scratch[thread].ctypes.data
@@ -156,17 +163,14 @@ def forward(thread, threads, turn, passed, shape, weights, work, tokens, logits)
         of_layer = weights.matrices[MATRICES * layer : MATRICES * (layer + 1)]
         for row in range(thread, rows, threads):
             _add_and_normalise(shape, weights, work, 2 * layer, row, row, layer > 0)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         if layer == 0 and thread == 0:
             work.counters[1 - turn] = 0  # every thread has left the step before
         multiply(of_layer[:3], work.input, rows, work.wide, scratch, counter, threads)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         for row in range(thread, rows, threads):
             _place(shape, weights, work, tokens, layer, row)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         counter += line
         while True:
             item = fetch_add(counter, 1)
@@ -175,32 +179,25 @@ def forward(thread, threads, turn, passed, shape, weights, work, tokens, logits)
             # The longest first: the last pieces are then small.
             row = rows - 1 - item // shape.kv_heads
             _attend(shape, work, tokens, layer, row, item % shape.kv_heads, thread)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         counter += line
         multiply(of_layer[3:4], work.input, rows, work.wide, scratch, counter, threads)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
 
         for row in range(thread, rows, threads):
             _add_and_normalise(shape, weights, work, 2 * layer + 1, row, row, True)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         counter += line
         _feed(shape, of_layer[4:6], work, rows, thread, threads, counter)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         counter += line
         multiply(of_layer[6:7], work.inner, rows, work.wide, scratch, counter, threads)
-        passed += threads
-        arrive_and_wait(barrier, passed)
+        passed = _meet(barrier, passed, threads)
         counter += line
 
     for n in range(thread, wanted, threads):
         _add_and_normalise(shape, weights, work, 2 * shape.layers, tokens.wanted[n], n, True)
-    passed += threads
-    arrive_and_wait(barrier, passed)
+    passed = _meet(barrier, passed, threads)
     last = weights.matrices[MATRICES * shape.layers :]
     multiply(last, work.input, wanted, logits, scratch, counter, threads)
-    passed += threads
-    arrive_and_wait(barrier, passed)
+    _meet(barrier, passed, threads)

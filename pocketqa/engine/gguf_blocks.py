@@ -9,7 +9,7 @@ import torch
 from gguf import GGMLQuantizationType, ReaderTensor
 from gguf.quants import dequantize
 
-from .packing import BLOCK, TILE, Format, Matrix, Quantised, Shape, empty, pack
+from .packing import Format, Matrix, Quantised, Shape, pack_rows
 from .quantising import quantise
 
 
@@ -22,27 +22,32 @@ def from_gguf(
         order: row `i` of the matrix is row `order[i]` of the tensor.
         output: it is the output matrix, which becomes `q6` whatever it is.
     """
-    shape = shape_of(tensor, output=output)
-    data = empty(shape)
-    for start in range(0, shape.rows, BLOCK):
-        rows = slice(start, start + BLOCK)
+
+    def quantised(rows: slice) -> Quantised:
         part = tensor.data[rows if order is None else order[rows]]
-        packed = pack(_quantised(tensor.tensor_type, part, output=output))
-        data[start // TILE : start // TILE + len(packed)] = packed
-    return Matrix(*shape, data)
+        return _quantised(tensor.tensor_type, part, output=output)
+
+    return pack_rows(shape_of(tensor, output=output), quantised)
 
 
 def shape_of(tensor: ReaderTensor, *, output: bool = False) -> Shape:
     """What `from_gguf` makes of a tensor."""
     columns, rows = (int(size) for size in tensor.shape)
-    return Shape("q6" if output else FORMATS.get(tensor.tensor_type, "s8"), rows, columns)
+    return Shape(_format(tensor.tensor_type, output=output), rows, columns)
+
+
+def _format(type: GGMLQuantizationType, *, output: bool) -> Format:
+    if output:
+        return "q6"
+    return READERS[type][0] if type in READERS else "s8"
 
 
 def _quantised(type: GGMLQuantizationType, data: np.ndarray, *, output: bool) -> Quantised:
-    if type not in READERS or (output and FORMATS[type] != "q6"):
-        return quantise(torch.tensor(dequantize(data, type)), "q6" if output else "s8")
-    size, read = READERS[type]
-    return read(data.reshape(len(data), -1, size))
+    if type in READERS:
+        format, size, read = READERS[type]
+        if not output or format == "q6":
+            return read(data.reshape(len(data), -1, size))
+    return quantise(torch.tensor(dequantize(data, type)), "q6" if output else "s8")
 
 
 def _half(blocks: np.ndarray, start: int) -> np.ndarray:
@@ -114,19 +119,12 @@ def _product(scale: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return (scale.astype(np.float32)[..., None] * factors).astype(np.float16)
 
 
-READERS: dict[GGMLQuantizationType, tuple[int, Callable[[np.ndarray], Quantised]]] = {
-    GGMLQuantizationType.Q4_0: (18, _q4_0),
-    GGMLQuantizationType.Q4_1: (20, _q4_1),
-    GGMLQuantizationType.Q5_0: (22, _q5_0),
-    GGMLQuantizationType.Q8_0: (34, _q8_0),
-    GGMLQuantizationType.Q4_K: (144, _q4_k),
-    GGMLQuantizationType.Q6_K: (210, _q6_k),
+READERS: dict[GGMLQuantizationType, tuple[Format, int, Callable[[np.ndarray], Quantised]]] = {
+    GGMLQuantizationType.Q4_0: ("q4", 18, _q4_0),
+    GGMLQuantizationType.Q4_1: ("q4", 20, _q4_1),
+    GGMLQuantizationType.Q5_0: ("q5", 22, _q5_0),
+    GGMLQuantizationType.Q8_0: ("s8", 34, _q8_0),
+    GGMLQuantizationType.Q4_K: ("q4", 144, _q4_k),
+    GGMLQuantizationType.Q6_K: ("q6", 210, _q6_k),
 }
-FORMATS: dict[GGMLQuantizationType, Format] = {
-    GGMLQuantizationType.Q4_0: "q4",
-    GGMLQuantizationType.Q4_1: "q4",
-    GGMLQuantizationType.Q5_0: "q5",
-    GGMLQuantizationType.Q8_0: "s8",
-    GGMLQuantizationType.Q4_K: "q4",
-    GGMLQuantizationType.Q6_K: "q6",
-}
+"""What a block becomes, its bytes, and who reads it."""

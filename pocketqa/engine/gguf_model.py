@@ -11,19 +11,19 @@ import torch
 from gguf import GGUFReader, ReaderTensor
 from safetensors import safe_open
 
+from . import quantising
 from .gguf_blocks import from_gguf, shape_of
 from .packing import FILE, GROUP, TILE, file_order, load_packed, unpack, write_packed
 from .quantising import EMBEDDING, LM_HEAD, weight_files
 
-LAYER = {
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
+LAYER = dict(
+    zip(
+        ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"),
+        quantising.LAYER,
+        strict=True,
+    )
+)
+"""What a GGUF file and transformers call the matrices of a layer."""
 
 
 class CannotPackError(Exception):

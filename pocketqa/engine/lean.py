@@ -17,11 +17,16 @@ import torch
 from .crew import Crew
 from .forward import forward
 from .network import Part
-from .packing import Matrix
-from .products import FORMATS, TILE
-from .shapes import MATRICES, Shape, Tokens, Weights, Work, barriers, new_work
+from .packing import TILE, Matrix
+from .products import FORMATS
+from .shapes import MATRICES, Shape, Tokens, Weights, Work, new_work
 
 MAX_ROWS = 256
+
+
+def _whole(capacity: int) -> int:
+    """Tokens that a cache really has room for: attention takes 16 at a time."""
+    return -(-capacity // 16) * 16
 
 
 class LeanCache:
@@ -29,7 +34,7 @@ class LeanCache:
 
     def __init__(self, shape: Shape, capacity: int) -> None:
         self.length = 0
-        self.capacity = -(-capacity // 16) * 16
+        self.capacity = _whole(capacity)
         size = (shape.layers, shape.kv_heads)
         self.keys = np.zeros((*size, self.capacity // 8, shape.depth, 8), np.uint16)
         self.values = np.zeros((*size, self.capacity, shape.depth), np.uint16)
@@ -68,7 +73,7 @@ class LeanNetwork:
         self._work: Work = new_work(shape, MAX_ROWS, threads, self.context)
         self._logits = np.zeros((1, -(-vocabulary // TILE) * TILE), np.float32)
         self._crew = Crew(threads)
-        self._steps = self._passed = 0
+        self._turn = 0
 
     def new_cache(self, capacity: int) -> LeanCache:
         """See `network.Network.new_cache`."""
@@ -77,7 +82,7 @@ class LeanNetwork:
     def cache_bytes(self, capacity: int) -> int:
         """Memory of a cache."""
         s = self.shape
-        return 4 * s.layers * s.kv_heads * s.depth * -(-capacity // 16) * 16
+        return 4 * s.layers * s.kv_heads * s.depth * _whole(capacity)
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
         """See `network.Network.forward`."""
@@ -89,10 +94,10 @@ class LeanNetwork:
         wanted = tokens.wanted.shape[0]
         if wanted > self._logits.shape[0]:
             self._logits = np.zeros((wanted, self._logits.shape[1]), np.float32)
-        turn, passed = self._steps % 2, self._passed
         work, logits = self._work, self._logits[:wanted]
-        self._steps += 1
-        self._passed += barriers(self.shape) * threads
+        # No thread counts itself in before all have left the step before.
+        turn, passed = self._turn, int(work.barrier[0])
+        self._turn = 1 - turn
 
         def step(thread: int) -> None:
             forward(thread, threads, turn, passed, self.shape, self._weights, work, tokens, logits)

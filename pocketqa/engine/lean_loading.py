@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from .packing import FILE, Matrix, load_packed
-from .quantising import pack_model
+from .quantising import EMBEDDING, LAYER, LM_HEAD, pack_model, weight_files
+from .stock import head_depth
 
 if TYPE_CHECKING:
     from .lean import LeanNetwork
@@ -29,18 +30,18 @@ log = logging.getLogger(__name__)
 KNOWN = {"llama", "mistral", "qwen2", "qwen3", "gemma"}
 MOST_CONTEXT = 32_768
 """Tokens of a sequence: the rotary embedding is tabulated so far."""
-LAYER = (
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
+KERNELS = (
+    "packing",
+    "simd",
+    "products",
+    "vectors",
+    "attention",
+    "sync",
+    "tiles",
+    "shapes",
+    "forward",
 )
-"""The matrices of a layer, in the order of `forward.Weights.matrices`."""
-KERNELS = ("simd", "products", "vectors", "attention", "sync", "tiles", "shapes", "forward")
-"""The modules that are compiled."""
+"""The modules that are compiled, and those whose numbers are."""
 NORMS = ("input_layernorm", "post_attention_layernorm")
 HEAD_NORMS = ("self_attn.q_norm", "self_attn.k_norm")
 BIASES = tuple(f"self_attn.{name}_proj.bias" for name in "qkv")
@@ -81,7 +82,7 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
             hidden=config.hidden_size,
             heads=config.num_attention_heads,
             kv_heads=config.num_key_value_heads,
-            depth=_depth(config),
+            depth=head_depth(config),
             feed_forward=config.intermediate_size,
             epsilon=float(config.rms_norm_eps),
             is_gelu=int(config.hidden_act != "silu"),
@@ -91,7 +92,7 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
             matrices[f"model.layers.{layer}.{name}.weight"]
             for layer in range(shape.layers)
             for name in LAYER
-        ] + [matrices["lm_head.weight"]]
+        ] + [matrices[LM_HEAD]]
         is_gemma = config.model_type == "gemma"
         weights = Weights(
             lean.table(ordered, shape),
@@ -100,13 +101,12 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
             _head_norms(tensors, shape),
             turns,
         )
-        embedding = tensors["model.embed_tokens.weight"]
+        embedding = tensors[EMBEDDING]
         factor = config.hidden_size**0.5 if is_gemma else 1.0
         network = lean.LeanNetwork(shape, weights, ordered, embedding, factor, threads)
         network.warm_up()
-    log.info(
-        "model %s loaded: %s, %d threads", source, ", ".join(sorted(_formats(ordered))), threads
-    )
+    formats = ", ".join(sorted({matrix.format for matrix in ordered}))
+    log.info("model %s loaded: %s, %d threads", source, formats, threads)
     return network
 
 
@@ -123,17 +123,20 @@ class _Tensors:
     """The tensors of a directory by name, mapped into memory."""
 
     def __init__(self, directory: Path, files: ExitStack) -> None:
-        self._file_of: dict[str, Any] = {}
-        for path in sorted(directory.glob("*.safetensors")):
-            if path.name == FILE:
-                continue
-            file = files.enter_context(safe_open(path, "pt"))
-            self._file_of |= dict.fromkeys(file.keys(), file)
+        try:
+            paths = weight_files(directory)
+        except FileNotFoundError:
+            raise UnsupportedError("it has no safetensors of the usual names") from None
+        opened = {
+            path: files.enter_context(safe_open(path, "pt"))
+            for path in dict.fromkeys(paths.values())
+        }
+        self._file_of: dict[str, Any] = {name: opened[path] for name, path in paths.items()}
 
     def __contains__(self, name: str) -> bool:
         return name in self._file_of
 
-    def __iter__(self) -> Iterable[str]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._file_of)
 
     def __getitem__(self, name: str) -> torch.Tensor:
@@ -158,27 +161,25 @@ def _check(config: Any, tensors: _Tensors) -> None:
     activations = ("gelu_pytorch_tanh",) if kind == "gemma" else ("silu",)
     if config.hidden_act not in activations:
         raise UnsupportedError(f"its activation is {config.hidden_act}")
-    heads, kv_heads, depth = config.num_attention_heads, config.num_key_value_heads, _depth(config)
+    heads, kv_heads, depth = (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        head_depth(config),
+    )
     if heads % kv_heads or depth % 16 or heads // kv_heads * depth % 32:
         raise UnsupportedError(f"{heads} heads over {kv_heads} of {depth} numbers")
     if config.hidden_size % 32 or config.intermediate_size % 32:
         raise UnsupportedError("its sizes are no multiples of 32")
-    known = {"model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"}
+    known = {EMBEDDING, "model.norm.weight", LM_HEAD}
     for layer in range(config.num_hidden_layers):
         names = [f"{name}.weight" for name in (*LAYER, *NORMS)] + list(BIASES)
         names += [f"{name}.weight" for name in HEAD_NORMS] if kind == "qwen3" else []
         known |= {f"model.layers.{layer}.{name}" for name in names}
-    unknown = sorted(set(tensors) - known)  # type: ignore[call-overload]
+    unknown = sorted(set(tensors) - known)
     if unknown:
         raise UnsupportedError(f"the parameter {unknown[0]} is not known")
-    if "model.embed_tokens.weight" not in tensors:
+    if EMBEDDING not in tensors:
         raise UnsupportedError("it has no safetensors of the usual names")
-
-
-def _depth(config: Any) -> int:
-    return int(
-        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    )
 
 
 def _matrices(directory: Path, precision: str) -> dict[str, Matrix]:
@@ -190,10 +191,6 @@ def _matrices(directory: Path, precision: str) -> dict[str, Matrix]:
         raise UnsupportedError(str(error)) from error
 
 
-def _formats(matrices: list[Matrix]) -> set[str]:
-    return {matrix.format for matrix in matrices}
-
-
 def _turns(config: Any) -> np.ndarray:
     """`forward.Weights.turns`, as the model's own rotary embedding gives them."""
     with torch.device("meta"):
@@ -203,7 +200,7 @@ def _turns(config: Any) -> np.ndarray:
         raise UnsupportedError(f"its rotary embedding is {rotary.rope_type}")
     context = min(config.max_position_embeddings, MOST_CONTEXT)
     cosines, sines = rotary(torch.zeros(1), torch.arange(context)[None])
-    depth = _depth(config)
+    depth = head_depth(config)
     if cosines.shape[-1] != depth:
         raise UnsupportedError("its rotary embedding turns a part of each head")
     halves = [part[0, :, : depth // 2].float().numpy() for part in (cosines, sines)]

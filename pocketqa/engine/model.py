@@ -130,11 +130,12 @@ def _dtype(precision: str, device: str) -> torch.dtype:
         log.warning("precision %s is not known for this model: auto is taken", precision)
         precision = "auto"
     if precision == "auto":
-        precision = "bfloat16" if device == "cuda" or _multiplies_bfloat16() else "float32"
+        precision = "bfloat16" if device == "cuda" or multiplies_bfloat16() else "float32"
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
-def _multiplies_bfloat16() -> bool:
+def multiplies_bfloat16() -> bool:
+    """Whether the processor does; where it does not, float32 is the faster one."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -12,7 +12,7 @@ formats differ in the integers (`unpack` says what a record means):
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,7 +21,10 @@ import numpy as np
 
 Format = Literal["q5", "q4", "s8", "q6"]
 
-TILE, GROUP = 16, 32
+TILE = 16
+"""Rows of a matrix in a tile: two vectors of eight 32-bit sums."""
+GROUP = 32
+"""Columns that share a scale."""
 RECORD: dict[Format, int] = {"q5": 352, "q4": 320, "s8": 544, "q6": 448}
 """Bytes of a record, each a multiple of a 32-byte vector."""
 SCALES: dict[Format, int] = {"q5": 320, "q4": 256, "s8": 512, "q6": 384}
@@ -159,6 +162,15 @@ def empty(shape: Shape) -> np.ndarray:
     room = np.empty(size + 64, np.uint8)
     start = -room.ctypes.data % 64
     return room[start : start + size].reshape(shape.packed)
+
+
+def pack_rows(shape: Shape, quantised: Callable[[slice], Quantised]) -> Matrix:
+    """A whole matrix, of which `quantised` gives some rows at a time."""
+    data = empty(shape)
+    for start in range(0, shape.rows, BLOCK):
+        packed = pack(quantised(slice(start, start + BLOCK)))
+        data[start // TILE : start // TILE + len(packed)] = packed
+    return Matrix(*shape, data)
 
 
 def write_packed(

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from .packing import GROUP
 from .simd import BYTES, F32, FLOATS, HALVES, I32, I64, WORDS, Assembler, constant, ir, kernel
 
-TILE = 16
-"""Rows of a matrix in a tile: two vectors of eight 32-bit sums."""
-GROUP = 32
-"""Columns that share a scale."""
 ROWS = 4
 """Rows of activations that are multiplied at once."""
 ORDERS: dict[int, list[tuple[int, ...]]] = {
@@ -122,13 +119,13 @@ def tile_product(form: Format, rows: int, passes: Sequence[tuple[int, ...]] = ((
         b = a.builder
 
         def row(address: Any, size: Any, r: int) -> Any:
-            return b.add(address, b.mul(size, ir.Constant(I64, r)))
+            return b.add(address, a.times(size, r))
 
         def group(vectors: tuple[int, ...], i: Any, *totals: Any) -> list[Any]:
             pairs = [(r, v) for r in range(rows) for v in vectors]
-            record = b.add(tile, b.mul(i, ir.Constant(I64, form.record)))
+            record = b.add(tile, a.times(i, form.record))
             _prefetch(a, form, record)
-            columns, four = b.mul(i, ir.Constant(I64, GROUP)), b.mul(i, ir.Constant(I64, 4))
+            columns, four = a.times(i, GROUP), a.times(i, 4)
             scale = [a.splat(a.load(F32, row(scales, scales_row, r), four)) for r in range(rows)]
             total = dict(zip(pairs, totals, strict=True))
             at = [b.add(row(x, x_row, r), columns) for r in range(rows)]
@@ -211,8 +208,8 @@ def unpacking(form: Format, into: Format) -> Any:
         b = a.builder
 
         def group(i: Any) -> list[Any]:
-            source = b.add(tile, b.mul(i, ir.Constant(I64, form.record)))
-            target = b.add(out, b.mul(i, ir.Constant(I64, into.record)))
+            source = b.add(tile, a.times(i, form.record))
+            target = b.add(out, a.times(i, into.record))
             _prefetch(a, form, source)
             for j in range(8):
                 for v in range(2):

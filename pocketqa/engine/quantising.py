@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from safetensors import safe_open
 
-from .packing import BLOCK, GROUP, TILE, Matrix, Quantised, Shape, empty, pack
+from .packing import GROUP, Matrix, Quantised, Shape, pack_rows
 
-LINEAR = re.compile(r"model\.layers\.\d+\.(self_attn\.[qkvo]|mlp\.(gate|up|down))_proj\.weight")
+LAYER = (
+    *(f"self_attn.{name}_proj" for name in "qkvo"),
+    *(f"mlp.{name}_proj" for name in ("gate", "up", "down")),
+)
+"""The matrices of a layer, in the order in which they are computed."""
+LINEAR = re.compile(rf"model\.layers\.\d+\.({'|'.join(map(re.escape, LAYER))})\.weight")
 LM_HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 REFITS = 2
@@ -132,8 +138,16 @@ def pack_model(directory: Path, format: Literal["s8", "q4"]) -> dict[str, Matrix
             part = weights.get_slice(source)
             if part.get_dtype() not in ("BF16", "F16", "F32") or part.get_shape()[1] % GROUP:
                 raise ValueError(f"{source}: {part.get_dtype()} {part.get_shape()}")
-            matrices[name] = _pack_matrix(part, formats.get(name, format))
+            kind: Any = formats.get(name, format)
+            matrices[name] = pack_rows(
+                Shape(kind, *part.get_shape()), partial(_quantised_rows, part, kind)
+            )
     return matrices
+
+
+def _quantised_rows(weights: Any, format: Literal["s8", "q6", "q4"], rows: slice) -> Quantised:
+    """Some rows of a safetensors file's slice."""
+    return quantise(weights[rows], format)
 
 
 def weight_files(directory: Path) -> dict[str, Path]:
@@ -145,14 +159,3 @@ def weight_files(directory: Path) -> dict[str, Path]:
     file = directory / "model.safetensors"
     with safe_open(file, "pt") as weights:
         return dict.fromkeys(weights.keys(), file)
-
-
-def _pack_matrix(weights: Any, format: Literal["s8", "q6", "q4"]) -> Matrix:
-    """Pack a slice of a safetensors file, some rows at a time."""
-    rows, columns = weights.get_shape()
-    shape = Shape(format, rows, columns)
-    data = empty(shape)
-    for start in range(0, rows, BLOCK):
-        packed = pack(quantise(weights[start : start + BLOCK], format))
-        data[start // TILE : start // TILE + len(packed)] = packed
-    return Matrix(*shape, data)

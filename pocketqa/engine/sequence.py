@@ -29,7 +29,7 @@ class Sequence:
         self.draft: list[int] = []
         drafts = model.speculative and options.temperature == 0
         self._lookup = Lookup() if drafts else None
-        self._limit, self._end_ids = limit, model.end_ids
+        self._end_ids = model.end_ids
         self._pick = picker(options)
         self._detokenizer = Detokenizer(model.decode)
         self._stops = StopTexts(options.stop)

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .attention import MOST_HEADS
-from .products import GROUP
+from .packing import GROUP
 from .tiles import SCRATCH_RECORD, Quantised
 
 MATRICES = 7
 """Of a layer: for queries, keys, values, attention's output; gate, up, down."""
-BARRIERS = 8
-"""Of a layer."""
 COUNTERS = 5
 """Of a layer."""
 GATES = 2 * GROUP
@@ -87,11 +85,6 @@ class Tokens(NamedTuple):
     """int64 (rows,): tokens of the sequence before this one."""
     wanted: np.ndarray
     """int64 (n,): the rows whose logits are wanted."""
-
-
-def barriers(shape: Shape) -> int:
-    """How often each thread passes the barrier in a step."""
-    return int(BARRIERS * shape.layers + 2)
 
 
 def new_work(shape: Shape, rows: int, threads: int, context: int) -> Work:

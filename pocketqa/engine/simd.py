@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
@@ -33,6 +34,10 @@ class Assembler:
         if isinstance(offset, int):
             offset = ir.Constant(I64, offset)
         return self.builder.add(address, offset)
+
+    def times(self, value: Any, n: int) -> Any:
+        """`value` times a number known while compiling."""
+        return self.builder.mul(value, ir.Constant(I64, n))
 
     def load(self, kind: Any, address: Any, offset: Any = 0) -> Any:
         """A vector or number of type `kind`; no alignment is asked for."""
@@ -117,9 +122,8 @@ class Assembler:
         return self._call(f"llvm.vector.reduce.{name}.v8{kind}", x.type.element, [*start, x])
 
     def _call(self, name: str, result: Any, arguments: list[Any]) -> Any:
-        known = self.builder.module.globals.get(name)
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        return self.builder.call(known or ir.Function(self.builder.module, kind, name), arguments)
+        return self.builder.call(get_or_insert_function(self.builder.module, kind, name), arguments)
 
 
 def constant(kind: Any, value: float) -> Any:

@@ -62,8 +62,8 @@ class StockNetwork:
         self.max_rows = CPU_ROWS if model.device.type == "cpu" else GPU_ROWS
         self.piece = self.max_rows // 4
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self._token_bytes = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+        numbers = 2 * config.num_hidden_layers * heads * head_depth(config)
+        self._token_bytes = numbers * model.dtype.itemsize
 
     def new_cache(self, capacity: int) -> StockCache:
         """See `Network.new_cache`."""
@@ -99,3 +99,10 @@ class StockNetwork:
             ).logits
         wanted: np.ndarray = logits[0, logits.shape[1] - part.wanted :].float().cpu().numpy()
         return wanted
+
+
+def head_depth(config: Any) -> int:
+    """Numbers of a key or value of one head."""
+    return int(
+        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 SPINS = 2_000
@@ -33,8 +34,7 @@ def yield_core(context: Any) -> Any:
 
     def codegen(_context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
-        known = builder.module.globals.get("sched_yield")
-        return builder.call(known or ir.Function(builder.module, kind, "sched_yield"), [])
+        return builder.call(get_or_insert_function(builder.module, kind, "sched_yield"), [])
 
     return types.int32(), codegen
 
@@ -45,9 +45,7 @@ def pause(context: Any) -> Any:
 
     def codegen(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [])
-        name = "llvm.x86.sse2.pause"
-        known = builder.module.globals.get(name)
-        builder.call(known or ir.Function(builder.module, kind, name), [])
+        builder.call(get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
         return context.get_dummy_value()
 
     return types.void(), codegen

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .products import FORMATS, ROWS, TILE, UNPACKED, tile_product, unpacking
+from .packing import TILE
+from .products import FORMATS, ROWS, UNPACKED, tile_product, unpacking
 from .sync import fetch_add
 
 Q5, Q4, S8, Q6 = range(4)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .simd import F16, F32, FLOATS, I8, I64, INTS, Assembler, constant, ir, kernel
+from .simd import F16, F32, FLOATS, I8, INTS, Assembler, constant, ir, kernel
 
 BYTE8 = ir.VectorType(I8, 8)
 LOWEST = -3.0e38
@@ -19,13 +19,11 @@ def _quantise(a: Assembler, x: Any, groups: Any, out: Any, scales: Any, sums: An
     b = a.builder
 
     def group(i: Any) -> list[Any]:
-        start, four = b.mul(i, ir.Constant(I64, 32)), b.mul(i, ir.Constant(I64, 4))
-        parts = [
-            a.load(FLOATS, a.at(x, b.mul(start, ir.Constant(I64, 4))), 32 * n) for n in range(4)
-        ]
-        size = _absolute(a, parts[0])
+        start, four = a.times(i, 32), a.times(i, 4)
+        parts = [a.load(FLOATS, a.at(x, a.times(start, 4)), 32 * n) for n in range(4)]
+        size = a.unary("fabs", parts[0])
         for part in parts[1:]:
-            size = _maximum(a, size, _absolute(a, part))
+            size = _maximum(a, size, a.unary("fabs", part))
         largest = a.reduce("fmax", size)
         is_zero = b.fcmp_ordered("==", largest, ir.Constant(F32, 0.0))
         divisor = b.select(is_zero, ir.Constant(F32, 1.0), largest)
@@ -36,7 +34,7 @@ def _quantise(a: Assembler, x: Any, groups: Any, out: Any, scales: Any, sums: An
         a.store(b.fdiv(largest, ir.Constant(F32, 127.0)), scales, four)
         for half in (0, 1):
             total = a.reduce("add", b.add(*numbers[2 * half : 2 * half + 2]))
-            a.store(total, a.at(sums, b.mul(i, ir.Constant(I64, 8))), 4 * half)
+            a.store(total, a.at(sums, a.times(i, 8)), 4 * half)
         return []
 
     a.loop(groups, [], group)
@@ -48,7 +46,7 @@ def _gated(a: Assembler, gate: Any, up: Any, vectors: Any, is_gelu: Any) -> None
     gelu = b.trunc(is_gelu, ir.IntType(1))
 
     def eight(i: Any) -> list[Any]:
-        at = b.mul(i, ir.Constant(I64, 32))
+        at = a.times(i, 32)
         x = a.load(FLOATS, gate, at)
         cube = b.fmul(b.fmul(x, x), x)
         inner = a.fma(cube, constant(FLOATS, 0.044715), x)
@@ -67,7 +65,7 @@ def _halve(a: Assembler, x: Any, count: Any, out: Any, stride: Any) -> None:
     b = a.builder
 
     def one(i: Any) -> list[Any]:
-        half = b.fptrunc(a.load(F32, x, b.mul(i, ir.Constant(I64, 4))), F16)
+        half = b.fptrunc(a.load(F32, x, a.times(i, 4)), F16)
         a.store(half, out, b.mul(i, stride))
         return []
 
@@ -79,7 +77,7 @@ def _softmax(a: Assembler, scores: Any, blocks: Any, inverse: Any) -> None:
     b = a.builder
 
     def at(i: Any) -> Any:
-        return b.mul(i, ir.Constant(I64, 32))
+        return a.times(i, 32)
 
     (largest,) = a.loop(
         blocks,
@@ -97,16 +95,12 @@ def _softmax(a: Assembler, scores: Any, blocks: Any, inverse: Any) -> None:
     a.store(b.fdiv(ir.Constant(F32, 1.0), a.reduce("fadd", total)), inverse)
 
 
-def _absolute(a: Assembler, x: Any) -> Any:
-    return a.unary("fabs", x)
-
-
 def _maximum(a: Assembler, x: Any, y: Any) -> Any:
     return a.builder.select(a.builder.fcmp_ordered(">", x, y), x, y)
 
 
 def _exp(a: Assembler, x: Any) -> Any:
-    """e to the x, to two units in the last place; 0 below -87, and bounded above 88.
+    """e to the x, to two units in the last place; -87 stands for what is below, 88 for above.
 
     x = n ln 2 + r with |r| <= ln 2 / 2; a polynomial for e to the r (Cephes, expf), and n is added
     to the exponent's bits.
