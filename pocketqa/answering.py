@@ -14,9 +14,14 @@ from .engine import Generation, Message, Options
 from .errors import RequestError
 from .followup import standalone
 from .passages import Hit, Passage
-from .protocol import FinishReason, Piece, Received, Request, Source
+from .protocol import FinishReason, Piece, Received, Request, Source, Way
 
-BY_MODEL = "<small><i>(由语言模型自动生成)</i></small>"
+NOTES: dict[Way, str] = {
+    "curated": "",
+    "generated": "<small><i>(由语言模型自动生成)</i></small>",
+    "extracted": "<small><i>(摘自原文)</i></small>",
+}
+"""What evidence says of who wrote the answer."""
 KNOWLEDGE_CLUE = "知识库依据:"
 NEAR_BEST = 0.85
 """Passages of less relevance, beside the best one's 1, would only distract a small model."""
@@ -132,7 +137,7 @@ def _answer(
     past = tuple((turn.question, turn.answer) for turn in history)
     small = retriever.smalltalk(question)
     if small is not None:
-        yield from _whole(small.text, Received(history=past))
+        yield from _whole(small.text, Received(history=past, way="smalltalk"))
         return
 
     query = standalone(question, history, lambda text: _surety(retriever.retrieve(text, 1)))
@@ -144,22 +149,24 @@ def _answer(
     if not is_found:
         received = Received(alter=alter, history=past)
         if config.on_miss == "refuse":
-            yield from _whole(REFUSAL[prompt.language(question)], received)
+            refused = replace(received, way="refused")
+            yield from _whole(REFUSAL[prompt.language(question)], refused)
         else:
             messages = prompt.build(question, history, "")
-            yield from _generate(question, messages, received, services, cancellation)
+            generated = replace(received, way="generated")
+            yield from _generate(question, messages, generated, services, cancellation)
         return
 
     best = hits[0]
     if _gives_curated(best, config):
-        received = _evidence([best], "", "", alter, past)
+        received = _evidence([best], "", "curated", alter, past)
         yield from _whole(best.passage.text, received)
         return
     found = [hit for hit in hits if hit.relevance >= NEAR_BEST][: config.passages]
     used = found[: prompt.fitting([hit.passage for hit in found])]
     material = prompt.material([hit.passage for hit in used])
     messages = prompt.build(question, history, material)
-    received = _evidence(used, material, BY_MODEL, alter, past)
+    received = _evidence(used, material, "generated", alter, past)
     yield from _generate(question, messages, received, services, cancellation)
 
 
@@ -170,18 +177,18 @@ def _surety(hits: list[Hit]) -> float:
 def _evidence(
     used: list[Hit],
     material: str,
-    note: str,
+    way: Way,
     alter: tuple[str, ...],
     past: tuple[tuple[str, str], ...],
 ) -> Received:
     """What the frames say that an answer rests on: the hits that were used, best first."""
     best = used[0]
-    data = (best.passage.text, str(best.score), note)
+    data = (best.passage.text, str(best.score), NOTES[way])
     sources = tuple(
         Source(hit.passage.id, hit.passage.title, hit.passage.text, hit.score, hit.passage.source)
         for hit in used
     )
-    return Received(material, KNOWLEDGE_CLUE, data, sources, alter, past)
+    return Received(material, KNOWLEDGE_CLUE, data, sources, alter, past, way)
 
 
 def _gives_curated(best: Hit, config: Config) -> bool:
@@ -220,7 +227,7 @@ def _generate(
         yield Piece(delta, None, received)
     reason: FinishReason = generation.finish_reason or "abort"
     if held is not None and reason == "stop" and received.sources:
-        best = replace(received, clue_data=(*received.clue_data[:2], ""))
+        best = replace(received, clue_data=(*received.clue_data[:2], ""), way="curated")
         yield from _whole(received.sources[0].text, best)
     else:
         yield Piece(held or "", reason, received)

@@ -23,6 +23,9 @@ MAX_NAME = 200
 MAX_TOKEN = 1_000
 
 FinishReason = Literal["stop", "length", "abort", "error"]
+Way = Literal["", "smalltalk", "refused", "curated", "generated", "extracted"]
+"""Who wrote an answer: the knowledge base (a ready answer, a refusal, a curated answer), the model,
+or whoever wrote the passage that its sentences were taken from."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INVISIBLE = re.compile("[\x00-\x1f\x7f]")
 
@@ -70,6 +73,7 @@ class Received:
     sources: tuple[Source, ...] = ()
     alter: tuple[str, ...] = ()
     history: tuple[tuple[str, str], ...] = ()
+    way: Way = ""
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,7 @@ def _received(request: Request, received: Received) -> dict[str, Any]:
             "type": received.clue_type,
             "data": list(received.clue_data),
             "sources": [asdict(source) for source in received.sources],
+            "way": received.way,
         },
         "alter": list(received.alter),
         "history": [list(turn) for turn in received.history],

@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeModel, FakeRetriever
 
 from pocketqa.answering import (
-    BY_MODEL,
+    NOTES,
     KNOWLEDGE_CLUE,
     REFUSAL,
     Cancellation,
@@ -60,7 +60,7 @@ def test_a_grounded_answer(desk: Desk) -> None:
     text, last = desk.ask("身份证丢了?")
     assert text == desk.model.text and last.finish_reason == "stop"
     assert last.received.clue_type == KNOWLEDGE_CLUE
-    assert last.received.clue_data == (ID_CARD.text, "0.9", BY_MODEL)
+    assert last.received.clue_data == (ID_CARD.text, "0.9", NOTES["generated"])
     assert last.received.prompt == f"材料:\n问：{ID_CARD.title}\n答：{ID_CARD.text}"
     assert last.received.sources == (Source("1", ID_CARD.title, ID_CARD.text, 0.9, "《法》第一条"),)
     assert len(last.received.alter) == 3
@@ -131,7 +131,7 @@ def test_answer_modes(mode: str, score: float, curated: bool) -> None:
     desk = Desk(score=score, answer_mode=mode)
     text, last = desk.ask("身份证丢了?")
     assert (text == ID_CARD.text) is curated
-    assert last.received.clue_data[2] == ("" if curated else BY_MODEL)
+    assert last.received.clue_data[2] == NOTES["curated" if curated else "generated"]
     desk.engine.close()
 
 
