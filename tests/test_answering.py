@@ -6,8 +6,8 @@ import pytest
 from fakes import FakeModel, FakeRetriever
 
 from pocketqa.answering import (
-    NOTES,
     KNOWLEDGE_CLUE,
+    NOTES,
     REFUSAL,
     Cancellation,
     Services,
