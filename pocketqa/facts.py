@@ -85,8 +85,8 @@ class Stated:
 
     def _add_date(self, parts: list[str]) -> None:
         units = "年月日" if len(parts[0]) == 4 else "月日"
-        for part, unit in zip(parts, units, strict=False):
-            self.numbers[part].add(unit)
+        for part, unit in zip(parts, units.replace("日", "号"), strict=False):
+            self.numbers[part].add(unit)  # the 15th (号) is not 15 days (日)
         if len(parts) == 3:
             self.others |= {("date", "-".join(parts[:2])), ("date", "-".join(parts[1:]))}
         elif units == "月日":

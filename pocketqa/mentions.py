@@ -28,7 +28,8 @@ _UNITS = (
     ("工作日", r"个?工作日"),
     ("元", r"元|块(?!地)|圆|人民币"),
     ("年", r"年(?![级度])"),
-    ("月", r"个?月"),
+    ("个月", r"个月"),
+    ("月", r"月"),
     ("日", r"个?自然日|日|天"),
     ("小时", r"个?小时|个?钟头"),
     ("时", r"时(?![间候])|点(?=[前后钟半到至以整开]|\d|$)"),
@@ -141,8 +142,8 @@ def _number(form: str, plain: str, begin: int, end: int) -> str | None:
     if form == "半":
         return "0.5"
     rank, body = ("第", form[1:]) if form.startswith("第") else ("", form)
-    before, after = plain[max(0, begin - 2) : begin], plain[end : end + 5]
-    if _LISTED.search(before) and _LISTS.match(after):
+    after = plain[end : end + 5]
+    if is_listed(plain, begin) and _LISTS.match(after):
         return None  # 以下三项: the speaker's own count
     if not body[0].isdigit():
         if not (marks(plain, begin + len(rank)) or numerals.counts(body, after, bool(rank))):
@@ -211,6 +212,11 @@ def _unit(plain: str, begin: int, end: int) -> tuple[str, int]:
     if found and found.lastindex:
         return _UNITS[found.lastindex - 1][0], found.end()
     return "元" if plain[max(0, begin - 1) : begin] in ("¥", "￥", "$") and begin else "", end
+
+
+def is_listed(plain: str, begin: int) -> bool:
+    """Whether before `begin` stands what announces the speaker's own list: 以下, 这."""
+    return bool(_LISTED.search(plain, max(0, begin - 2), begin))
 
 
 def marks(plain: str, begin: int) -> bool:
