@@ -25,6 +25,7 @@ from .beir import AnswerSet, Asked
 from .config import Config
 from .dialogue import Key, Store
 from .errors import PocketQAError
+from .facts import ungrounded
 from .live import Live
 from .protocol import Piece, Received, Way
 
@@ -36,13 +37,6 @@ UNSOURCED = ("smalltalk", "refused")
 Step = Callable[[], object]
 
 log = logging.getLogger(__name__)
-
-try:
-    from .facts import ungrounded  # type: ignore[import-not-found]
-except ImportError:
-
-    def ungrounded(answer: str, sources: Sequence[str]) -> list[str]:
-        return []
 
 
 @dataclass(frozen=True)

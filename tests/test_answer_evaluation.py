@@ -138,7 +138,7 @@ def test_a_set_is_measured_with_its_own_index(engine: Engine, folder: Path) -> N
     assert len(steps) == 4 and [each.id for each in found.rows] == ["q1", "q2", "q4"]
     first, second, failed = found.rows
     assert first.scores is not None and first.scores["gold_recall"] == 1.0
-    assert first.ungrounded == ("99",)
+    assert first.ungrounded == ("99点",)
     assert second.answer == SAID and failed.error
     assert [each.way for each in found.outside] == ["refused"]
     figures = found.figures()
