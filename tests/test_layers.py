@@ -19,6 +19,7 @@ RANK = {
     **dict.fromkeys(
         [
             "documents",
+            "folding",
             "analysis",
             "readers",
             "passages",
@@ -33,14 +34,14 @@ RANK = {
         2,
     ),
     **dict.fromkeys(
-        ["segments", "codec", "store", "generations", "reading", "followup", "engine", "sources"],
+        ["segments", "codec", "store", "generations", "reading", "followup", "engine", "sources", "wordlist"],
         3,
     ),
     **dict.fromkeys(
         ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
     ),
     **dict.fromkeys(["retriever", "queries"], 4),
-    **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
+    **dict.fromkeys(["prompt", "models", "indexing", "export", "live", "sensitive"], 5),
     **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
     **dict.fromkeys(["expansion", "answer_metrics", "answer_evaluation", "answer_runs"], 6),
     **dict.fromkeys(["running", "client"], 7),
