@@ -129,8 +129,8 @@ def test_the_models_work_is_cancelled() -> None:
         yield Piece("", "stop")
 
     text = "".join(piece.delta for piece in guard(pieces(), WORDS, "问"))
-    out, _, reply = text.partition("\n\n")
-    assert generation.cancelled and reply == REPLY["zh"] and set(out) == {"好"}
+    assert generation.cancelled and text.endswith(REPLY["zh"])
+    assert set(text.removesuffix(REPLY["zh"])) <= {"好", "\n"}
     engine.close()
 
 
