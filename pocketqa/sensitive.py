@@ -23,6 +23,8 @@ CHECK_S = 1.0
 
 log = logging.getLogger(__name__)
 audit = logging.getLogger("pocketqa.audit")
+# Whatever is logged else: a match must leave its trace.
+audit.setLevel(logging.INFO)
 
 
 class Listed:

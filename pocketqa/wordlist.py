@@ -117,6 +117,7 @@ class Watch:
         self._held = ""
         """What has come and is not out; `_out` characters before it are."""
         self._out = 0
+        # What can begin no plain word is forgotten; an expression may look behind.
         self._plain, self._spaced = Folded(spaces=False), Folded(spaces=True)
 
     def put(self, delta: str) -> str:
@@ -138,9 +139,9 @@ class Watch:
     def _pass(self, delta: str, is_end: bool) -> str:
         begin = self._out + len(self._held)
         self._held += delta
-        self._plain.add(delta, begin)
         until = begin + len(delta)
         if self._words.plain:
+            self._plain.add(delta, begin)
             until = min(until, self._plain.place(self._scan(), until))
             self._plain.forget(until)
         if self._words.patterns:

@@ -34,7 +34,17 @@ RANK = {
         2,
     ),
     **dict.fromkeys(
-        ["segments", "codec", "store", "generations", "reading", "followup", "engine", "sources", "wordlist"],
+        [
+            "segments",
+            "codec",
+            "store",
+            "generations",
+            "reading",
+            "followup",
+            "engine",
+            "sources",
+            "wordlist",
+        ],
         3,
     ),
     **dict.fromkeys(

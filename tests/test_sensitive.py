@@ -95,6 +95,11 @@ def test_a_sensitive_question_is_not_answered(
     assert "question" in record.message and question not in record.message
 
 
+def test_the_log_level_does_not_silence_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "level", logging.CRITICAL)
+    assert logging.getLogger("pocketqa.audit").isEnabledFor(logging.WARNING)
+
+
 def test_a_sensitive_answer_ends_with_the_reply(caplog: pytest.LogCaptureFixture) -> None:
     pieces = Pieces("这里说的是" + "好" * WINDOW, "敏", " 感", "词汇", "还有")
     with caplog.at_level(logging.WARNING, "pocketqa.audit"):
