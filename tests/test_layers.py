@@ -29,6 +29,7 @@ RANK = {
             "numerals",
             "mentions",
             "facts",
+            "constraining",
         ],
         2,
     ),
