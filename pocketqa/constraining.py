@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from . import numerals
 from .facts import Stated
-from .mentions import Mention, is_listed, marks, mentions, one_form
+from .mentions import Mention, is_listed, marks, mentions, mentions_from, one_form
 
 NEAR = 6
 """Characters after a number that may still change what it is: 30个工作日."""
@@ -33,7 +33,7 @@ _OPEN = re.compile(
     rf"|(?P<numeral>第?{_HAN}+)$",
 )
 _RAW = re.compile(rf"第?\d[0-9,.:/~-]*\d|第?{_HAN}+|\d")
-_JOINT = re.compile(r"[-~/ ]")
+_JOINT = re.compile(r"(?<!\d{7})-|[~/ ]")  # after a phone number - joins an extension
 _LATER_A_WORKDAY = re.compile(r"[个0-9两十百零一二三四五六七八九](工作?)$")
 
 
@@ -51,8 +51,10 @@ class NumbersFrom:
 
     def allows(self, said: str, addition: str) -> bool:
         """Whether an answer that began with `said` may go on with `addition`."""
-        if not addition or not _ABOUT_NUMBERS.search(said[-NEAR:] + addition):
+        if not _ABOUT_NUMBERS.search(said[-NEAR:] + addition):
             return True
+        if not addition:  # the beginning of a character: seldom a digit, so the number ends here
+            return self.may_end(said)
         text = one_form(said + addition)
         opened = _OPEN.search(text, len(text.rstrip(_INSIDE)))
         begin = opened.start() if opened else len(text)
@@ -69,7 +71,7 @@ class NumbersFrom:
         start = max(text.rfind(sign, 0, max(0, since)) for sign in "。，；\n") + 1
         if not is_end and (workday := _LATER_A_WORKDAY.search(text)):
             text += "工作日"[len(workday[1]) :]
-        for mention in mentions(text, start):
+        for mention in mentions_from(start, text, text):
             end = mention.begin + len(mention.text)
             if mention.begin >= until:
                 break
@@ -177,8 +179,7 @@ def _date_forms(value: str, years: list[str]) -> Iterator[str]:
         return
     parts = value.split("-")
     units = "年月日" if len(parts[0]) == 4 else "月日"
-    texts = [""]
-    for script in (lambda part: [part], lambda part: numerals.written(int(part))):
+    for script in (lambda part: {part}, lambda part: numerals.written(int(part))):
         texts = [""]
         for part, unit in zip(parts, units, strict=False):
             texts = [text + form + unit for text in texts for form in script(part)]

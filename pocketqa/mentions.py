@@ -112,9 +112,13 @@ def one_form(text: str) -> str:
     return text.translate(_ONE_FORM)
 
 
-def mentions(text: str, begin: int = 0) -> Iterator[Mention]:
-    """The facts that `text` states from `begin` on, in their order."""
-    plain = one_form(text)
+def mentions(text: str) -> Iterator[Mention]:
+    """The facts that `text` states, in their order."""
+    return mentions_from(0, one_form(text), text)
+
+
+def mentions_from(begin: int, plain: str, text: str) -> Iterator[Mention]:
+    """The facts that `text`, which is `plain` in one form, states from `begin` on."""
     for found in _MENTION.finditer(plain, begin):
         kind, begin, end = found.lastgroup, found.start(), found.end()
         form = found[0]

@@ -30,6 +30,7 @@ RANK = {
             "numerals",
             "mentions",
             "facts",
+            "constraining",
         ],
         2,
     ),
