@@ -93,6 +93,12 @@ class Config(BaseSettings):
     )
     history_turns: int = Field(5, ge=0, le=50, description="earlier turns kept in sight")
     dialogues: int = Field(10_000, ge=1, description="dialogues kept in memory")
+    sensitive_words: Path | None = Field(
+        None, description="file of words that are not to be said, one a line; default: none"
+    )
+    sensitive_reply: str = Field(
+        "", description="what is said instead; empty: a sentence in the question's language"
+    )
 
     @field_validator("origins", mode="before")
     @classmethod
