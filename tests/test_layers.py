@@ -26,6 +26,9 @@ RANK = {
             "catalogue",
             "cache",
             "conversion",
+            "asked",
+            "central",
+            "checking",
         ],
         2,
     ),
@@ -33,11 +36,13 @@ RANK = {
         ["segments", "codec", "store", "generations", "reading", "followup", "engine", "sources"],
         3,
     ),
+    "parts": 3,
     **dict.fromkeys(
         ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
     ),
     **dict.fromkeys(["retriever", "queries"], 4),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
+    **dict.fromkeys(["asking", "summarising", "writing"], 5),
     **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
     **dict.fromkeys(["expansion", "answer_metrics"], 6),
     **dict.fromkeys(["running", "client"], 7),
