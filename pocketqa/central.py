@@ -15,11 +15,10 @@ from functools import cached_property
 import numpy as np
 
 from .analysis import words
+from .threads import unhurried
 
 TOLD = 0.4
 """What a word counts once a chosen sentence has it."""
-OPENING = 1.2
-"""A paragraph's first sentence tells what it is about more often than the others."""
 WANTED = 3.0
 """What a word of the asker's counts, beside the others."""
 
@@ -37,17 +36,13 @@ class Centrality:
 
     Args:
         sentences: in their order.
-        openings: which of them begin a paragraph, by index.
         wanted: what the asker is interested in; may be empty.
     """
 
-    def __init__(
-        self, sentences: Sequence[str], openings: Sequence[int] = (), wanted: str = ""
-    ) -> None:
+    def __init__(self, sentences: Sequence[str], wanted: str = "") -> None:
         self.sentences = sentences
         self._sizes = np.array([max(1.0, size(text)) for text in sentences])
         self._factors = 1 / np.sqrt(self._sizes + 10)  # a heading of two words is no sentence
-        self._factors[list(openings)] *= OPENING
         self._wanted = {word for word, _ in words(wanted) if _IS_CONTENT.fullmatch(word)}
 
     @cached_property
@@ -57,7 +52,7 @@ class Centrality:
         numbers: dict[str, int] = {}
         which: list[int] = []
         where: list[int] = []
-        for place, text in enumerate(self.sentences):
+        for place, text in unhurried(enumerate(self.sentences), 50):
             for word in dict.fromkeys(word for word, _ in words(text)):
                 if _IS_CONTENT.fullmatch(word):
                     which.append(numbers.setdefault(word, len(numbers)))

@@ -17,8 +17,9 @@ _MARK = re.compile(
     r"^(?:[-*•·#>]+\s*|\(?\d{1,2}[.、)）:：]\s*(?!\d)|[（(][一二三四五六七八九十]+[）)]\s*)+"
 )
 _LEAD = re.compile(
-    r"^(?:总的来说|总之|综上所述|摘要|概括|主要内容|要点|答案?|summary|overall|in summary"
-    r"|main points?|the main content of this text is)\s*[:：,，]\s*",
+    r"^(?:[上本][文段](?:主要)?(?:讲述|介绍|讲|说明|概述)了"
+    r"|(?:总的来说|总之|综上所述|摘要|概括|主要内容|要点|答案?|summary|overall|in summary"
+    r"|main points?)\s*[:：,，])\s*",
     re.IGNORECASE,
 )
 _LOOP = re.compile(r"(.{2,30}?)\1{3}", re.DOTALL)

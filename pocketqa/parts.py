@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .asked import Block
 from .central import Centrality, size
 from .documents import sentences
+from .threads import unhurried
 
 LONGEST = 200
 """Characters of a sentence; a longer one, such as a line without any full stop, is cut."""
@@ -48,14 +49,13 @@ class Part:
 
     def central(self, room: float, wanted: str = "") -> str:
         """Its most central sentences in their order, as many as fit into `room`."""
-        openings = [at for at, each in enumerate(self.sentences) if each.opens]
-        weighed = Centrality([each.text for each in self.sentences], openings, wanted)
+        weighed = Centrality([each.text for each in self.sentences], wanted)
         return _joined([self.sentences[at] for at in weighed.choose(room)])
 
 
 def read(blocks: Sequence[Block]) -> Part:
     """A text as one part."""
-    return Part(tuple(each for block in blocks for each in _sentences(*block)))
+    return Part(tuple(each for block in unhurried(blocks, 20) for each in _sentences(*block)))
 
 
 def cut(whole: Part, count: int) -> list[Part]:
@@ -64,7 +64,7 @@ def cut(whole: Part, count: int) -> list[Part]:
     parts: list[Part] = []
     held: list[Sentence] = []
     total = filled = 0.0
-    for each in whole.sentences:
+    for each in unhurried(whole.sentences, 500):
         # Where the part should end, give or take a fifth for a paragraph's sake.
         end = wanted * (len(parts) + 1)
         near = 0.2 * wanted if each.opens else -0.2 * wanted

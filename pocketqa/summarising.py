@@ -37,12 +37,13 @@ MIN_ROOM = 60
 """Below this a text is cut instead of chosen from."""
 
 SYSTEM = {
-    "zh": "你是编辑。请照原文的说法概括要点，数字照抄，原文没有的不要说。",
-    "en": "You are an editor. Summarise in the text's own words; copy its figures; add nothing.",
+    "zh": "你是编辑。请照原文的说法概括，原文没有的不要说。",
+    "en": "You are an editor. Summarise in the text's own words; add nothing.",
 }
 ASK = {
-    "zh": "原文:\n{text}\n\n用{count}概括这段原文的主要内容{wish}:",
-    "en": "Text:\n{text}\n\nThe main content of this text in {count}{wish}:",
+    "zh": "{text}\n\n用{count}概括上文讲了什么，并写出其中最重要的规定或数字{wish}。",
+    "en": "{text}\n\nIn {count}: what is the text above about, and which of its facts or figures "
+    "matter most{wish}?",
 }
 COUNTS = {
     "zh": {0: "{}句话", 1: "一句话", 2: "一两句话", 3: "两三句话", 4: "三四句话"},
