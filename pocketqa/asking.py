@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from .engine import Generation, Message, Options
+from .engine import Constraint, Generation, Message, Options
 from .engine.refusals import deadline_exceeded
 from .errors import PocketQAError
 
@@ -61,12 +61,17 @@ class Requests:
                 for _ in generation:
                     pass
 
-    def ask(self, messages: list[Message], most_tokens: int) -> Generation:
+    def ask(self, messages: list[Message], most_tokens: int, constraint: Constraint) -> Generation:
         """Put a request into the line."""
         if self._is_stopped:
             raise Stopped
         most = min(most_tokens, self._options.max_new_tokens)
-        options = replace(self._options, max_new_tokens=most, deadline_s=self._left_s())
+        options = replace(
+            self._options,
+            max_new_tokens=most,
+            deadline_s=self._left_s(),
+            constraint=constraint,
+        )
         generation = self.reader.submit(messages, options)
         self._running.append(generation)
         return generation

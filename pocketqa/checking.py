@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 from .analysis import normalise
+from .facts import ungrounded
 
 ALIKE = 0.8
 """Of a sentence's pairs of characters, those that an earlier one has, from which on it repeats."""
@@ -90,20 +91,13 @@ class Checker:
         pairs = _pairs(sentence)
         if any(_overlap(pairs, earlier) >= ALIKE for earlier in self._keys):
             return "repeats"
-        return "good" if pairs and _is_grounded(sentence, self._source) else "bad"
+        return "good" if pairs and not ungrounded(sentence, [self._source]) else "bad"
 
     def say(self, sentence: str) -> str:
         """Take note that it is said."""
         self._keys.append(_pairs(sentence))
         self.said += 1
         return sentence
-
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-
-
-def _is_grounded(sentence: str, source: str) -> bool:
-    return set(_NUMBER.findall(sentence)) <= set(_NUMBER.findall(source))
 
 
 def _pairs(sentence: str) -> set[str]:

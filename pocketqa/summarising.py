@@ -15,6 +15,7 @@ from .asked import Block, Wish
 from .asking import Reader, Requests, Stoppable, Stopped
 from .central import Centrality, size
 from .checking import Checker, told
+from .constraining import NumbersFrom
 from .documents import sentences
 from .engine import Generation, Message, Options
 from .errors import RequestError
@@ -232,7 +233,8 @@ class _Writer:
         return self._requests.reader.count(self._messages(text, count))
 
     def _ask(self, text: str, count: int, most_tokens: int) -> Generation:
-        return self._requests.ask(self._messages(text, count), most_tokens)
+        messages = self._messages(text, count)
+        return self._requests.ask(messages, most_tokens, NumbersFrom([text]))
 
     def _label(self, part: Part, at: int) -> str:
         """What a point begins with: its pages, else its number."""

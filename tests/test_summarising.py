@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from fakes import FakeModel
 
 from pocketqa.answering import Cancellation
 from pocketqa.asked import Block
-from pocketqa.engine import Engine, Message, Options
+from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError, RequestError
 from pocketqa.protocol import Piece, Received
 from pocketqa.summarising import AT_ONCE, MAX_PARTS, OVERALL, summary
@@ -242,11 +242,26 @@ def test_only_the_last_answer_is_cut_off() -> None:
     desk.engine.close()
 
 
-def test_a_number_that_the_text_has_not_is_not_said(desk: Desk) -> None:
-    desk.model.answer = lambda messages: "期限是99日。春字号窗口负责。"  # type: ignore[method-assign]
-    text, _ = desk.ask(chapter("春", 300))
-    assert "99" not in text and text.endswith("春字号窗口负责。")
-    assert text.startswith("关于春的规定"), "a sentence of the text stands in its place"
+class Unconstrained(Engine):
+    """Applies no constraint, as a remote engine."""
+
+    def submit(self, messages: list[Message], options: Options | None = None) -> Generation:
+        return super().submit(messages, replace(options or Options(), constraint=None))
+
+
+@pytest.mark.parametrize("kind", [Engine, Unconstrained])
+def test_a_number_that_the_text_has_not_is_not_said(kind: type[Engine]) -> None:
+    model = FakeModel("期限是99日。春字号窗口负责。")
+    engine = kind(lambda: model)
+    engine.wait()
+    blocks: list[Block] = [(chapter("春", 300), None)]
+    pieces = [*summary(blocks, "", engine, Cancellation(), Options(), Received())]
+    text = "".join(piece.delta for piece in pieces)
+    assert "99" not in text and text
+    if kind is Unconstrained:
+        assert text.startswith("关于春的规定"), "a sentence of the text stands in its place"
+        assert text.endswith("春字号窗口负责。")
+    engine.close()
 
 
 def test_a_loop_is_left(desk: Desk) -> None:

@@ -4,6 +4,6 @@ Importing this package loads no torch; `engine.model` and `engine.convert` do.
 """
 
 from .engine import Engine
-from .generation import EndReason, Generation, Message, Model, Options
+from .generation import Constraint, EndReason, Generation, Message, Model, Options
 
-__all__ = ["EndReason", "Engine", "Generation", "Message", "Model", "Options"]
+__all__ = ["Constraint", "EndReason", "Engine", "Generation", "Message", "Model", "Options"]

@@ -30,6 +30,12 @@ class Detokenizer:
         self._window, self._given = self._given, len(self._ids)
         return now[len(before) :].replace(REPLACEMENT, "")
 
+    def peek(self, token: int) -> str:
+        """The text that `token` would add, what is held back included, less a split character."""
+        before = self._decode(self._ids[self._window : self._given])
+        now = self._decode([*self._ids[self._window :], token])
+        return now[len(before) :].replace(REPLACEMENT, "")
+
     def flush(self) -> str:
         """What was held back, less a character that will not become whole any more."""
         before, now = self._texts()

@@ -26,12 +26,34 @@ class Message(TypedDict):
     content: str
 
 
+class Constraint(Protocol):
+    """What an answer may say, decided while it is said, token by token.
+
+    Called in the engine's thread, for each token some microseconds long. The same arguments must
+    give the same result: the engine asks in what order it likes, and of tokens that it drops.
+    """
+
+    def allows(self, said: str, addition: str) -> bool:
+        """Whether an answer that began with `said` may go on with `addition`, which may be `''`.
+
+        A character that a token only begins is not in `addition` yet.
+        """
+        ...
+
+    def may_end(self, said: str) -> bool:
+        """Whether an answer may end here."""
+        ...
+
+
 @dataclass(frozen=True)
 class Options:
     """How to decode one answer.
 
     At `temperature` 0 the likeliest token is taken, always; above it, `seed` decides. The answer
     ends before the first of the `stop` texts, and `deadline_s` seconds after it was asked for.
+    Tokens that a `constraint` forbids are passed over; where it forbids the `sampling.MOST`
+    likeliest, the answer ends with `stop`. It can't help that `length` may cut a number, and a
+    remote engine can't apply it: whoever needs what it promises checks the answer afterwards.
     """
 
     max_new_tokens: int = 320
@@ -39,6 +61,7 @@ class Options:
     seed: int = 0
     stop: tuple[str, ...] = ()
     deadline_s: float | None = None
+    constraint: Constraint | None = None
 
 
 class Model(Protocol):

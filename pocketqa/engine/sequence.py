@@ -8,7 +8,7 @@ from .detokenizer import Detokenizer
 from .generation import EndReason, Generation, Model
 from .lookup import Lookup
 from .network import Cache, Part
-from .sampling import picker
+from .sampling import NONE, picker
 from .stopping import StopTexts
 
 
@@ -30,7 +30,8 @@ class Sequence:
         drafts = model.speculative and options.temperature == 0
         self._lookup = Lookup() if drafts else None
         self._end_ids = model.end_ids
-        self._pick = picker(options)
+        self._constraint, self._said = options.constraint, ""
+        self._pick = picker(options, self._allows if options.constraint else None)
         self._detokenizer = Detokenizer(model.decode)
         self._stops = StopTexts(options.stop)
 
@@ -95,10 +96,10 @@ class Sequence:
         text = ""
         for rows, row in enumerate(logits, 1):
             token = self._pick(row)
-            if token in self._end_ids:
+            if token in self._end_ids or token == NONE:
                 return rows, "stop", text + self._rest()
             self.ids.append(token)
-            certain, stopped = self._stops.put(self._detokenizer.put(token))
+            certain, stopped = self._stops.put(self._say(token))
             text += certain
             if stopped:
                 return rows, "stop", text
@@ -107,6 +108,19 @@ class Sequence:
             if rows <= len(self.draft) and self.draft[rows - 1] != token:
                 break
         return rows, None, text
+
+    def _say(self, token: int) -> str:
+        delta = self._detokenizer.put(token)
+        if self._constraint:
+            self._said += delta
+        return delta
+
+    def _allows(self, token: int) -> bool:
+        """Whether the request's constraint lets `token` come next."""
+        assert self._constraint is not None
+        if token in self._end_ids:
+            return self._constraint.may_end(self._said)
+        return self._constraint.allows(self._said, self._detokenizer.peek(token))
 
     def _cut_off(self, text: str) -> tuple[EndReason, str]:
         """The limit is reached: a stop text may still show in what was held back."""
