@@ -133,6 +133,7 @@ def _remote_engine(config: Config) -> RemoteEngine:
         config.engine_model,
         streams=config.max_streams,
         queue_size=config.queue_size,
+        max_prompt_tokens=config.max_prompt_tokens,
     )
 
 

@@ -183,6 +183,11 @@ def pieces(section: Section, limit: int) -> Iterator[tuple[str, str]]:
             yield text, spot if at else section.spot
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of `text`, without the space around them."""
+    return [stripped for sentence in _SENTENCE.findall(text) if (stripped := sentence.strip())]
+
+
 def split(text: str, limit: int) -> Iterator[str]:
     """Cut `text` at ends of sentences into pieces of at most `limit` characters.
 

@@ -146,10 +146,14 @@ class ExactModel:
     network: FakeNetwork = field(default_factory=FakeNetwork)
     end_ids: frozenset[int] = frozenset({END})
     speculative: bool = True
+    max_prompt_tokens: int = 100_000
     undecodable: frozenset[int] = frozenset()
 
     def prompt_ids(self, messages: list[Message]) -> list[int]:
         return [int(word) for word in messages[-1]["content"].split()]
+
+    def count(self, messages: list[Message]) -> int:
+        return len(self.prompt_ids(messages))
 
     def decode(self, ids: Sequence[int]) -> str:
         if self.undecodable & set(ids):

@@ -27,6 +27,7 @@ class FakeModel:
     prompts: list[list[Message]] = field(default_factory=list)
     said: int = 0
     context: int = 100_000
+    max_prompt_tokens: int = 6_000
     max_rows: int = 256
     end_ids: frozenset[int] = frozenset({0})
     speculative: bool = False
@@ -49,6 +50,10 @@ class FakeModel:
             self._begins[answer] = len(self._chars)
             self._chars += ["", *answer]
         return [self._begins[answer]]
+
+    def count(self, messages: list[Message]) -> int:
+        """A token a character, and five for each message."""
+        return sum(5 + len(message["content"]) for message in messages)
 
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(self._chars[id] for id in ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,30 @@ def greedy(loaded: LoadedModel, plain: torch.nn.Module, asked: list[Message], n:
             break
         ids.append(token)
     return ids[len(prompt) :]
+
+
+def test_counting_is_what_the_prompt_has(loaded: LoadedModel, engine: Engine) -> None:
+    assert engine.count(ASK) == len(loaded.prompt_ids(ASK))
+    assert engine.max_prompt_tokens == 100
+    long: list[Message] = [{"role": "user", "content": "身份证" * 50}]
+    assert engine.count(long) > 100, "counting refuses nothing"
+    with pytest.raises(RequestError):
+        "".join(engine.submit(long))
+
+
+def test_counting_while_it_answers(loaded: LoadedModel, engine: Engine) -> None:
+    counts: list[int] = []
+    answers = [engine.submit(ASK, Options(20)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: counts.extend(engine.count(ASK) for _ in range(50)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    texts = {"".join(answer) for answer in answers}
+    for thread in threads:
+        thread.join()
+    assert len(texts) == 1 and counts == [len(loaded.prompt_ids(ASK))] * 150
 
 
 def test_texts_are_those_of_plain_greedy_decoding(

@@ -51,6 +51,7 @@ class Engine:
         self._line = Line(max_streams, queue_size)
         self._watchdog = Watchdog(watchdog_s)
         self._batch: Batch | None = None
+        self._model: Model | None = None
         self._requests = 0
         self._wake, self._ended = NativeQueue(), NativeQueue()
         atexit.register(self.close)
@@ -97,6 +98,24 @@ class Engine:
         self._wake.put(None)
         return generation
 
+    def count(self, messages: list[Message]) -> int:
+        """How many tokens the model reads of a chat: what `max_prompt_tokens` bounds.
+
+        Raises:
+            ModelError: `model_unavailable`, as `submit` does.
+        """
+        return self._loaded().count(messages)
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """The longest prompt that `submit` takes, with room for a token of answer.
+
+        Raises:
+            ModelError: `model_unavailable`, as `submit` does.
+        """
+        model = self._loaded()
+        return min(model.max_prompt_tokens, model.network.context - 1)
+
     def wait(self) -> None:
         """Wait until the model is loaded, or has failed to."""
         while self._state == "loading":
@@ -115,6 +134,11 @@ class Engine:
             log.warning("the model's thread did not end within %.0f s", timeout_s)
             self._line.end_all("abort")
 
+    def _loaded(self) -> Model:
+        self._check_ready()
+        assert self._model is not None
+        return self._model
+
     def _check_ready(self) -> None:
         state = self.state
         if state == "loading":
@@ -132,6 +156,7 @@ class Engine:
             expected = isinstance(error, PocketQAError)
             log.error("the model cannot be loaded: %s", error, exc_info=not expected)
         else:
+            self._model = model
             if self._state == "loading":
                 self._state = "ready"
             self._serve(model)

@@ -73,8 +73,15 @@ class Model(Protocol):
     speculative: bool
     """Whether drafts may be verified: several tokens a step must give what one a step gives."""
 
+    max_prompt_tokens: int
+    """What `prompt_ids` takes at most."""
+
     def prompt_ids(self, messages: list[Message]) -> list[int]:
         """Token ids of a chat, ready to be answered. Raises RequestError: `text_too_long`."""
+        ...
+
+    def count(self, messages: list[Message]) -> int:
+        """How many token ids a chat has, however many; callable from any thread."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class LoadedModel:
-    """A model in memory. Use it in one thread only."""
+    """A model in memory. Use it in one thread only, but for `count`."""
 
     def __init__(
         self,
@@ -49,12 +49,23 @@ class LoadedModel:
         Raises:
             RequestError: `text_too_long` when the prompt has more than `max_prompt_tokens`.
         """
+        ids = self._encoded(messages)
+        if len(ids) > self.max_prompt_tokens:
+            raise refusals.text_too_long(len(ids), self.max_prompt_tokens)
+        return ids
+
+    def count(self, messages: list[Message]) -> int:
+        """How many token ids the chat has, however many.
+
+        Callable from any thread: a tokenizer that neither pads nor truncates is not changed by use.
+        """
+        return len(self._encoded(messages))
+
+    def _encoded(self, messages: list[Message]) -> list[int]:
         encoded = self.tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_dict=True
         )
         ids: list[int] = encoded["input_ids"]
-        if len(ids) > self.max_prompt_tokens:
-            raise refusals.text_too_long(len(ids), self.max_prompt_tokens)
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:

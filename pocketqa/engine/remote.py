@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 """Pause between two looks at a server that is away."""
 
+MESSAGE_TOKENS = 16
+"""What chat templates add to a message, at most: role, marks, and the words before an answer."""
+
 
 class RemoteEngine:
     """Hands requests on, a bounded number at a time; further ones wait in a bounded line.
@@ -38,6 +41,7 @@ class RemoteEngine:
         streams: int = 16,
         queue_size: int = 64,
         poll_s: float = 5.0,
+        max_prompt_tokens: int = 6000,
     ) -> None:
         """Ask `address` for `model`, by default the first that it lists.
 
@@ -45,8 +49,11 @@ class RemoteEngine:
             streams: requests that the server has at once.
             queue_size: requests that may wait here.
             poll_s: pause between two looks whether the server is still there.
+            max_prompt_tokens: the longest prompt that is made for it; it may have a limit of its
+                own, which it does not tell.
         """
         self.state: Literal["loading", "ready", "away", "failed", "closed"] = "loading"
+        self.max_prompt_tokens = max_prompt_tokens
         self.failure: BaseException | None = None
         """Why it could not begin; a server that refuses us later may take us again."""
         self._has_been_ready = False
@@ -82,6 +89,19 @@ class RemoteEngine:
         if is_free:
             threading.Thread(target=self._serve, daemon=True).start()
         return generation
+
+    def count(self, messages: list[Message]) -> int:
+        """An upper bound of the tokens of a chat: nobody tells the server's tokenizer.
+
+        A byte of UTF-8 is at most a token for every tokenizer that knows bytes, but that is three
+        times too much for Chinese. Those in use take one to 1.5 tokens for a Chinese character or
+        two at most for rare ones, at most one for an ASCII character, and four for an emoji.
+
+        Raises:
+            ModelError: `model_unavailable`, as `submit` does.
+        """
+        self._check_ready()
+        return sum(MESSAGE_TOKENS + _most_tokens(message["content"]) for message in messages)
 
     def wait(self) -> None:
         """Wait until the server has answered for the first time, or cannot be reached."""
@@ -231,3 +251,9 @@ class RemoteEngine:
         if before != state:
             level = logging.INFO if state == "ready" else logging.WARNING
             log.log(level, "the model's server %s: %s, %s", self._address.url, state, reason)
+
+
+def _most_tokens(text: str) -> int:
+    """One for an ASCII character, two for one of the plane that Chinese is in, four for others."""
+    wide = sum(char > "\x7f" for char in text)
+    return len(text) + wide + 2 * sum(char > "\uffff" for char in text)
