@@ -20,7 +20,7 @@ import numpy as np
 
 from . import indexing, protocol
 from .answer_metrics import char_f1, cmrc_f1, gold_recall
-from .answering import ANSWERS, Cancellation, LanguageModel, Services, check
+from .answering import ANSWERS
 from .beir import AnswerSet, Asked
 from .config import Config
 from .dialogue import Key, Store
@@ -28,6 +28,7 @@ from .errors import PocketQAError
 from .facts import ungrounded
 from .live import Live
 from .protocol import Piece, Received, Way
+from .services import Cancellation, LanguageModel, Services, assemble
 
 METRICS = {"gold_recall": gold_recall, "char_f1": char_f1, "cmrc_f1": cmrc_f1}
 WAYS = tuple(way for way in get_args(Way) if way)
@@ -133,15 +134,6 @@ def mean(values: Sequence[float]) -> float | None:
     return round(float(np.mean(values)), 4) if values else None
 
 
-def check_event(event: str) -> None:
-    """Refuse an event that nothing answers.
-
-    Raises:
-        RequestError: `unsupported`.
-    """
-    check(_request(event, "?", 0))
-
-
 def limited(asked: AnswerSet, limit: int | None) -> AnswerSet:
     """The set with its first `limit` questions only."""
     return replace(asked, questions=asked.questions[:limit])
@@ -159,15 +151,11 @@ def measure(
     """Ask all questions of a set, and those outside of it; `step` is called after each.
 
     A question that fails is a row with an `error`. Interrupted, what is running is cancelled.
-
-    Raises:
-        RequestError: as `check_event`.
     """
-    check_event(event)
     questions = list(asked.questions)
     questions += [Asked(f"outside-{n}", text) for n, text in enumerate(outside, 1)]
     with _retriever(asked) as retriever:
-        services = Services(config, retriever, engine, Store(len(questions)))
+        services = assemble(config, retriever, engine)
         before, began = _tokens(engine), time.perf_counter()
         rows = ask_all(questions, services, event, at_once, step)
         took, after = time.perf_counter() - began, _tokens(engine)

@@ -8,6 +8,7 @@ from . import grounded, saying, summarising, writing
 from .dialogue import Key, Turn
 from .engine import Options
 from .protocol import Piece, Received, Request
+from .sensitive import guard
 from .services import Cancellation, Services
 
 Answers = Callable[[Request, Key, Services, Cancellation], Iterator[Piece]]
@@ -19,14 +20,15 @@ def chat(
     """`CHAT_CS`: a turn of a dialogue, grounded in the knowledge base or an upload."""
     history = services.dialogues.history(key, services.config.history_turns)
     pieces = grounded.answer(request, history, services, cancellation)
-    yield from _kept(request, key, services, pieces)
+    yield from _kept(request, key, services, _guarded(request, services, pieces))
 
 
 def qa(
     request: Request, key: Key, services: Services, cancellation: Cancellation
 ) -> Iterator[Piece]:
     """`QA_CS`: one grounded question, answered shortly; no history is read or kept."""
-    yield from grounded.answer(request, (), services, cancellation, short=True)
+    pieces = grounded.answer(request, (), services, cancellation, short=True)
+    yield from _guarded(request, services, pieces)
 
 
 def summarise(
@@ -38,9 +40,8 @@ def summarise(
     wish = request.text if upload else ""
     options = Options(temperature=services.config.temperature)
     received = Received(way="generated")
-    yield from summarising.summary(
-        blocks, wish, services.engine, cancellation, options, received
-    )
+    pieces = summarising.summary(blocks, wish, services.engine, cancellation, options, received)
+    yield from _guarded(request, services, pieces)
 
 
 def write(
@@ -51,15 +52,41 @@ def write(
     received = Received(
         history=tuple((turn.question, turn.answer) for turn in history), way="generated"
     )
-    messages = writing.messages(request.text, history, services.engine)
-    pieces = saying.freely(messages, received, services, cancellation)
-    yield from _kept(request, key, services, pieces)
+    pieces = saying.freely(
+        lambda: writing.messages(request.text, history, services.engine),
+        received,
+        services,
+        cancellation,
+    )
+    yield from _kept(request, key, services, _guarded(request, services, pieces))
 
 
 ANSWERS: dict[str, Answers] = {
     "CHAT_CS": chat, "QA_CS": qa, "SUM_CS": summarise, "GEN_CS": write,
 }  # fmt: skip
 """What answers each event."""
+
+
+def check(request: Request, services: Services) -> None:
+    """Refuse at once what could not be answered.
+
+    Raises:
+        RequestError: `unknown_upload`.
+    """
+    grounded.find_upload(request, services)
+
+
+def _guarded(request: Request, services: Services, pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The pieces without what the operator's list forbids."""
+    if services.sensitive is None:
+        return pieces
+    return guard(
+        pieces,
+        services.sensitive.words,
+        request.text,
+        reply=services.config.sensitive_reply,
+        request_id=request.request_id,
+    )
 
 
 def _kept(

@@ -11,14 +11,14 @@ from flask_socketio import SocketIO
 
 from . import config as configuration
 from . import indexing, models, packets, views
-from .answering import LanguageModel, Retrieval, Services
 from .config import Config
-from .dialogue import Ownership, Store
+from .dialogue import Ownership
 from .engine import Engine, Model
 from .events import Events
 from .live import Live
 from .passages import Hit, Passage
 from .running import Running
+from .services import LanguageModel, Retrieval, assemble
 from .threads import Worker
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def create_app(
         max_http_buffer_size=config.max_packet_bytes,
         cors_allowed_origins=_origins(config),
     )
-    services = Services(config, OffHub(knowledge), model, Store(config.dialogues))
+    services = assemble(config, OffHub(knowledge), model)
     running = Running(config.answers_per_connection, config.max_streams)
     ownership = Ownership(config.secret_key or secrets.token_hex(32))
     Events(socketio, services, ownership, running)

@@ -80,11 +80,10 @@ def answers(
     of that corpus. --out-of-scope takes questions one a line, or JSONL with text.
     """
     from . import answer_runs, beir, queries
-    from .answer_evaluation import check_event, limited, measure
+    from .answer_evaluation import limited, measure
     from .config import load
 
     # Everything that can be wrong is found before the model is loaded.
-    check_event(event)
     config = load()
     config = load(queue_size=max(config.queue_size, at_once))
     sets = [limited(beir.load_answers(folder, split), limit) for folder in folders]

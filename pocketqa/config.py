@@ -80,6 +80,10 @@ class Config(BaseSettings):
     engine_key: str = Field("", repr=False, description="the server's API key; empty: none")
 
     # Answers
+    prompts: Path | None = Field(
+        None,
+        description="file of what the model is told (INI); empty: what is built in",
+    )
     answer_mode: Literal["generate", "auto", "curated"] = Field(
         "generate", description="who answers a clear hit: the model, or the curated answer"
     )

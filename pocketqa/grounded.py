@@ -111,9 +111,13 @@ def _missed(
         yield from whole(refusal[lang], replace(received, way="refused"))
         return
     wording = services.wordings[lang]
-    messages = prompt.build(wording.free, "", request.text, history, "")
     received = replace(received, way="generated")
-    yield from saying.freely(messages, received, services, cancellation)
+    yield from saying.freely(
+        lambda: prompt.build(wording.free, "", request.text, history, ""),
+        received,
+        services,
+        cancellation,
+    )
 
 
 def _surety(hits: list[Hit]) -> float:

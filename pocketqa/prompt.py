@@ -51,8 +51,6 @@ Wordings = Mapping[str, Wording]
 WORDINGS: Wordings = {"zh": ZH, "en": EN}
 
 
-
-
 def load(path: Path | None) -> Wordings:
     """The wordings, with what a template file has instead: INI, a section a language.
 
@@ -99,6 +97,16 @@ def _entry(passage: Passage) -> str:
     if passage.kind == "document":
         return f"{passage.title}\n{passage.text}"
     return f"问：{passage.title}\n答：{passage.text}"
+
+
+def fitting(passages: Sequence[Passage]) -> int:
+    """How many of the best passages fit into `MAX_MATERIAL`, at least one."""
+    room = MAX_MATERIAL
+    for n, passage in enumerate(passages):
+        room -= len(passage.title) + len(passage.text)
+        if room < 0:
+            return max(n, 1)
+    return len(passages)
 
 
 def grounded(

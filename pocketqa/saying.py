@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from . import grounding, prompt
@@ -73,11 +73,15 @@ def whole(text: str, received: Received) -> Iterator[Piece]:
 
 
 def freely(
-    messages: list[Message], received: Received, services: Services, cancellation: Cancellation
+    messages: Callable[[], list[Message]],
+    received: Received,
+    services: Services,
+    cancellation: Cancellation,
 ) -> Iterator[Piece]:
-    """What the model says of itself."""
+    """What the model says of itself; `messages` is called when the iteration begins."""
     config = services.config
-    generation = services.engine.submit(messages, Options(config.max_new_tokens, config.temperature))
+    options = Options(config.max_new_tokens, config.temperature)
+    generation = services.engine.submit(messages(), options)
     cancellation.attach(generation.cancel)
     for delta in generation:
         yield Piece(delta, None, received)

@@ -12,6 +12,7 @@ from .dialogue import Store
 from .engine import Generation, Message, Options
 from .passages import Hit, Passage
 from .prompt import Wordings
+from .sensitive import Listed
 
 
 class Retrieval(Protocol):
@@ -83,4 +84,22 @@ class Services:
     engine: LanguageModel
     dialogues: Store
     uploads: Documents | None = None
+    sensitive: Listed | None = None
     wordings: Wordings = field(default_factory=lambda: prompt.WORDINGS)
+
+
+def assemble(
+    config: Config,
+    retriever: Retrieval,
+    engine: LanguageModel,
+    uploads: Documents | None = None,
+) -> Services:
+    """The services, with what the configuration names read.
+
+    Raises:
+        PocketQAError: `bad_config`, `bad_sensitive_words`: where a file is wrong.
+    """
+    listed = Listed(config.sensitive_words) if config.sensitive_words else None
+    wordings = prompt.load(config.prompts)
+    dialogues = Store(config.dialogues)
+    return Services(config, retriever, engine, dialogues, uploads, listed, wordings)
