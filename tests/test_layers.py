@@ -40,7 +40,8 @@ RANK = {
     **dict.fromkeys(
         ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
     ),
-    **dict.fromkeys(["retriever", "queries"], 4),
+    **dict.fromkeys(["aspects", "extracting"], 3),
+    **dict.fromkeys(["retriever", "queries", "grounding"], 4),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
     **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
     **dict.fromkeys(["expansion", "answer_metrics"], 6),
