@@ -55,7 +55,8 @@ RANK = {
     **dict.fromkeys(
         ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
     ),
-    **dict.fromkeys(["retriever", "queries"], 4),
+    **dict.fromkeys(["aspects", "extracting"], 3),
+    **dict.fromkeys(["retriever", "queries", "grounding"], 4),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live", "sensitive"], 5),
     **dict.fromkeys(["asking", "summarising", "writing"], 5),
     **dict.fromkeys(["services", "saying", "grounded"], 6),
