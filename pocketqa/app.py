@@ -10,7 +10,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from . import config as configuration
-from . import indexing, models, packets, views
+from . import indexing, models, packets, upload_views, views
 from .answering import LanguageModel, Retrieval, Services
 from .config import Config
 from .dialogue import Ownership, Store
@@ -20,6 +20,7 @@ from .live import Live
 from .passages import Hit, Passage
 from .running import Running
 from .threads import Worker
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from .engine.remote import RemoteEngine
@@ -81,7 +82,10 @@ def create_app(
     ownership = Ownership(config.secret_key or secrets.token_hex(32))
     Events(socketio, services, ownership, running)
     app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
+    uploads = Uploads(config)
+    app.register_blueprint(upload_views.blueprint(uploads, lambda env: _is_welcome(config, env)))
     app.extensions["engine"] = model
+    app.extensions["uploads"] = uploads
     return app
 
 
@@ -155,6 +159,13 @@ def _origins(config: Config) -> Any:
         return origin in config.origins or origin in _own_origins(environ)
 
     return allowed
+
+
+def _is_welcome(config: Config, environ: dict[str, Any]) -> bool:
+    """Whether a request comes from no web page, from the server's own, or from a configured one."""
+    origin = environ.get("HTTP_ORIGIN")
+    own = {*config.origins, *_own_origins(environ)}
+    return origin is None or "*" in config.origins or origin in own
 
 
 def _own_origins(environ: dict[str, str]) -> set[str]:

@@ -173,6 +173,11 @@ def _without_blank_ends(blocks: list[Block]) -> list[Block]:
     return blocks[filled[0] : filled[-1] + 1] if filled else []
 
 
+def page_number(spot: str) -> int | None:
+    """The page or slide that a spot names, from 1: that of "p3" and "s3"; of others None."""
+    return int(spot[1:]) if _PAGE.fullmatch(spot) else None
+
+
 def by_page(section: Section) -> Iterator[Section]:
     """A section in parts, one a page, where its blocks name pages, so that evidence names them too.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Literal
 
 from . import readers
 from .analysis import normalise
-from .documents import Document, Entry, Fault, by_page, pieces, sections, visible
+from .documents import Document, Entry, Fault, by_page, page_number, pieces, sections, visible
 from .errors import KnowledgeError
 from .readers import File, Named
 from .readers.text import decode
@@ -114,8 +113,7 @@ def of_parts(parts: Iterable[Named]) -> Found:
 
 def page_of(passage: Passage) -> int | None:
     """The page or slide, from 1, that a passage was read from; None where its file has none."""
-    found = re.search(r":[ps](\d+)$", passage.place)
-    return int(found[1]) if found else None
+    return page_number(passage.place.rpartition(":")[2])
 
 
 def _unique(found: Found) -> Found:

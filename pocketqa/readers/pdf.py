@@ -117,7 +117,7 @@ def _without_margins(pages: list[Page]) -> list[Page]:
         while end > max(begin, len(page) - 2) and _is_margin(page[end - 1], bottoms, often, number):
             end -= 1
         bare.append(page[begin:end])
-    return bare
+    return bare if any(bare) else pages  # short pages of one pattern are no margins
 
 
 def _is_margin(line: str, seen: Counter[str], often: float, page: int) -> bool:
