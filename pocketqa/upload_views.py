@@ -15,7 +15,8 @@ from werkzeug.wsgi import get_input_stream
 
 from .errors import PocketQAError, RequestError
 from .protocol import error_object
-from .uploads import Upload, Uploads, unknown
+from .upload import Upload, unknown
+from .uploads import Uploads
 
 STATUS = {
     "bad_field": 400,

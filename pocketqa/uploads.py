@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import secrets
 import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,9 +25,8 @@ from . import confinement, ingest, kinds
 from .config import Config
 from .documents import visible
 from .errors import KnowledgeError, PocketQAError, RequestError
-from .passages import Hit, Passage
-from .shelf import Shelf
 from .threads import native_sleep, start_native_thread
+from .upload import MANIFEST, Shelf, Upload, is_id, read
 
 AT_ONCE = 2
 """Files that are read at once; others wait."""
@@ -40,75 +38,9 @@ LEFT_S = 3600.0
 """Age from which what a killed server left half done is removed."""
 BLOCK = 1 << 16
 
-_ID = re.compile(r"[A-Za-z0-9_-]{43}")
-_NEW, _OLD, _MANIFEST = ".new-", ".old-", "manifest.json"
+_NEW, _OLD = ".new-", ".old-"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that can be asked about.
-
-    Attributes:
-        size: bytes of the file.
-        pages: pages or slides; None where its kind has none.
-        characters, passages: of its text.
-        expires: when it is forgotten, in seconds since 1970.
-        warnings: what of it could not be read, in Chinese and English.
-        retriever: searches it; work is done off the hub.
-    """
-
-    id: str
-    filename: str
-    size: int
-    pages: int | None
-    characters: int
-    passages: int
-    expires: float
-    warnings: tuple[tuple[str, str], ...] = ()
-    retriever: UploadRetriever = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
-
-    def blocks(self) -> list[tuple[str, int | None]]:
-        """The text in its order: paragraphs, lines or rows, each with its page.
-
-        Raises:
-            RequestError: `unknown_upload`, when it was deleted meanwhile.
-        """
-        return self.retriever.blocks()
-
-
-class UploadRetriever:
-    """Searches one upload, off the hub; its index is opened when it is first needed.
-
-    Each call raises `RequestError` `unknown_upload` when the upload was deleted meanwhile.
-    """
-
-    def __init__(self, folder: Path, shelf: Shelf) -> None:
-        self._folder, self._shelf = folder, shelf
-
-    def retrieve(self, text: str, k: int = 10) -> list[Hit]:
-        """See `Retriever.retrieve`."""
-        with _unknown_where_gone():
-            return self._shelf.use(self._folder / ingest.INDEX, lambda it: it.retrieve(text, k))
-
-    def smalltalk(self, text: str) -> Passage | None:
-        """None: an upload has no small talk."""
-        return None
-
-    def related(
-        self, text: str, hits: Sequence[Hit], k: int = 3, exclude: Sequence[str] = ()
-    ) -> list[str]:
-        """See `Retriever.related`."""
-        with _unknown_where_gone():
-            return self._shelf.use(
-                self._folder / ingest.INDEX, lambda it: it.related(text, hits, k, exclude)
-            )
-
-    def blocks(self) -> list[tuple[str, int | None]]:
-        """See `Upload.blocks`."""
-        with _unknown_where_gone():
-            return self._shelf.run(_read_blocks, self._folder / ingest.TEXT)
 
 
 class Uploads:
@@ -158,21 +90,13 @@ class Uploads:
 
     def find(self, upload_id: str) -> Upload | None:
         """The upload of this id; None where there is none, or it has expired."""
-        if not _ID.fullmatch(upload_id):
-            return None
-        folder = self._folder / upload_id
-        try:
-            about = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-            about["warnings"] = tuple((zh, en) for zh, en in about["warnings"])
-            found = Upload(**about, retriever=UploadRetriever(folder, self._shelf))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        return found if found.id == upload_id and found.expires > time.time() else None
+        found = read(self._folder / upload_id, self._shelf) if is_id(upload_id) else None
+        return found if found and found.expires > time.time() else None
 
     def delete(self, upload_id: str) -> bool:
         """Forget an upload; whether there was one."""
         known = self.find(upload_id) is not None
-        if _ID.fullmatch(upload_id):
+        if is_id(upload_id):
             self._remove(self._folder / upload_id)
         return known
 
@@ -180,7 +104,7 @@ class Uploads:
         """Remove what has expired, and what killed servers have left half done."""
         now = time.time()
         for folder in _folders(self._folder):
-            if _ID.fullmatch(folder.name):
+            if is_id(folder.name):
                 if self.find(folder.name) is None:
                     self._remove(folder)
             elif folder.name.startswith((_NEW, _OLD)) and _age(folder, now) > LEFT_S:
@@ -254,9 +178,9 @@ class Uploads:
         for left in (ingest.FILE, ingest.ORDER, ingest.RESULT, "log"):
             (work / left).unlink(missing_ok=True)
         manifest = json.dumps({**about, **asdict(result)}, ensure_ascii=False)
-        (work / _MANIFEST).write_text(manifest, encoding="utf-8")
+        (work / MANIFEST).write_text(manifest, encoding="utf-8")
         os.rename(work, self._folder / upload_id)
-        kept = [folder for folder in _folders(self._folder) if _ID.fullmatch(folder.name)]
+        kept = [folder for folder in _folders(self._folder) if is_id(folder.name)]
         now = time.time()
         for folder in sorted(kept, key=lambda each: _age(each, now))[self._config.uploads :]:
             self._remove(folder)
@@ -311,28 +235,6 @@ def _busy() -> PocketQAError:
         f"too many files are being read: try again in {RETRY_S} s",
         retry_after_s=RETRY_S,
     )
-
-
-@contextmanager
-def _unknown_where_gone() -> Iterator[None]:
-    try:
-        yield
-    except (KnowledgeError, FileNotFoundError):
-        raise unknown() from None
-
-
-def unknown() -> RequestError:
-    """The error of an upload that is not, or no longer, here."""
-    return RequestError(
-        "unknown_upload",
-        "找不到上传的文件，可能已过期，请重新上传",
-        "no such upload, it has expired perhaps: please upload it again",
-    )
-
-
-def _read_blocks(path: Path) -> list[tuple[str, int | None]]:
-    with path.open(encoding="utf-8") as lines:
-        return [(block["text"], block["page"]) for block in map(json.loads, lines)]
 
 
 def _log_crash(work: Path, name: str, status: int) -> None:
