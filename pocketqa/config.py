@@ -55,6 +55,16 @@ class Config(BaseSettings):
     )
     index: Path | None = Field(None, description="index to answer from; default: HOME/index")
 
+    # Uploads
+    upload_mb: int = Field(20, ge=1, le=256, description="largest upload, in MB")
+    upload_pages: int = Field(1_000, ge=1, description="most pages or slides of an upload")
+    upload_characters: int = Field(
+        1_500_000, ge=1_000, description="most characters of an upload's text"
+    )
+    upload_seconds: float = Field(60, ge=1, description="longest time to read an upload, seconds")
+    upload_hours: float = Field(24, gt=0, description="how long an upload is kept, in hours")
+    uploads: int = Field(100, ge=1, description="uploads kept; the oldest is forgotten first")
+
     # The model
     model: str = Field(
         "qwen2.5-coder-0.5b", description="catalogue name, local directory, .gguf file or hub id"
