@@ -60,7 +60,7 @@ def _ask(number: int, kind: str, passages: Sequence[Passage], dice: random.Rando
     # A fault shows only if the answer gets as far.
     options = Options(dice.randint(8 if fault else 1, LONGEST), temperature, seed=number)
     question = used[0].title + MARKS.get(fault, "")
-    messages = prompt.build(question, [], prompt.material(used))
+    messages = prompt.build(prompt.ZH.chat, question, [], prompt.material(used))
     cancel_s = dice.expovariate(1.0) if kind == "cancel" else None
     return Ask(number, messages, options, fault, cancel_s, dice.expovariate(20.0))
 

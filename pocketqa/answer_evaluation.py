@@ -23,7 +23,7 @@ from .answer_metrics import char_f1, cmrc_f1, gold_recall
 from .answering import ANSWERS
 from .beir import AnswerSet, Asked
 from .config import Config
-from .dialogue import Key, Store
+from .dialogue import Key
 from .errors import PocketQAError
 from .facts import ungrounded
 from .live import Live

@@ -186,10 +186,10 @@ def ask(text: str) -> None:
     """Answer TEXT here, without a server; the evidence goes to standard error."""
     from . import app, indexing
     from .answering import chat
-    from .services import Cancellation, assemble
     from .config import load
-    from .dialogue import Key, Store
+    from .dialogue import Key
     from .protocol import parse
+    from .services import Cancellation, assemble
 
     config = load()
     request = parse("CHAT_CS", {"text": text}, "ask")

@@ -113,7 +113,7 @@ def _missed(
     wording = services.wordings[lang]
     received = replace(received, way="generated")
     yield from saying.freely(
-        lambda: prompt.build(wording.free, "", request.text, history, ""),
+        lambda: prompt.build(wording.free, request.text, history, ""),
         received,
         services,
         cancellation,

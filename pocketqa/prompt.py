@@ -20,6 +20,8 @@ MAX_TURNS = 2
 MAX_TURN = 300
 """Characters of an earlier answer in a prompt."""
 
+ASKED = "{material}\n\n问题:{question}"
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -31,7 +33,7 @@ class Wording:
     chat: str
     qa: str
     free: str
-    asked: str = "{material}\n\n问题:{question}"
+    asked: str = ASKED
 
 
 ZH = Wording(
@@ -111,11 +113,11 @@ def fitting(passages: Sequence[Passage]) -> int:
 
 def grounded(
     system: str,
-    asked: str,
     question: str,
     history: Sequence[Turn],
     passages: Sequence[Passage],
     fits: Callable[[list[Message]], bool],
+    asked: str = ASKED,
 ) -> list[Message]:
     """The messages for a question over passages, cut until they fit.
 
@@ -123,7 +125,7 @@ def grounded(
     left, its end.
     """
     history, used = list(history), list(passages)
-    while not fits(messages := build(system, asked, question, history, material(used))):
+    while not fits(messages := build(system, question, history, material(used), asked)):
         if history:
             history = history[1:]
         elif len(used) > 1:
@@ -136,7 +138,7 @@ def grounded(
 
 
 def build(
-    system: str, asked: str, question: str, history: Sequence[Turn], material: str
+    system: str, question: str, history: Sequence[Turn], material: str, asked: str = ASKED
 ) -> list[Message]:
     """The messages for a question; without material, for a free answer.
 

@@ -29,8 +29,8 @@ NOTES: dict[Way, str] = {
     "extracted": "<small><i>(摘自原文)</i></small>",
 }
 """What evidence says of who wrote the answer."""
-DOUBTFUL = "<small><i>(由语言模型自动生成，部分内容在依据中没有找到，请以原文为准)</i></small>"
-"""… of an answer with a sentence that its passages do not support."""
+DOUBTFUL = "<small><i>(部分内容在依据中没有找到，请以原文为准)</i></small>"
+"""… after that, of an answer with a sentence that its passages do not support."""
 EXTRACT = 300
 """Characters of an answer in the passages' own words."""
 UNAVAILABLE = ("model_unavailable", "queue_full")
@@ -40,7 +40,7 @@ ABSENT = {
     "en": "The material does not state {what}, and I do not guess. What it says:\n",
 }
 
-_SENTENCE_ENDS = re.compile(r".*(?:[。！？!?；;\n]|\.(?=\s))", re.DOTALL)
+_SENTENCE_ENDS = re.compile(r".*?(?:[。！？!?；;\n]|\.(?=\s))", re.DOTALL)
 _NUMBER_BEGINS = re.compile(r".*?(?=[!-~]*[0-9][!-~]*\Z|\Z)", re.DOTALL)
 
 log = logging.getLogger(__name__)
@@ -115,11 +115,11 @@ def _submit(asked: Asked, services: Services) -> Generation:
     wording = services.wordings[prompt.language(asked.question)]
     messages = prompt.grounded(
         wording.qa if asked.short else wording.chat,
-        wording.asked,
         asked.question,
         asked.history,
         asked.passages,
         lambda messages: engine.count(messages) <= engine.max_prompt_tokens,
+        wording.asked,
     )
     constraint = grounding.NumbersFrom(asked.sources)
     return engine.submit(
@@ -146,7 +146,9 @@ def _checked(
         yield from whole(_extract(asked), _extracted(received))
         return
     if grounding.check(said, asked.question, asked.texts).unsupported:
-        received = replace(received, clue_data=(*received.clue_data[:2], DOUBTFUL))
+        received = replace(
+            received, clue_data=(*received.clue_data[:2], NOTES["generated"] + DOUBTFUL)
+        )
     yield Piece("", reason, received)
 
 
@@ -156,8 +158,7 @@ def _checkable(deltas: Iterable[str], constrained: bool) -> Iterator[str]:
     held = ""
     for delta in deltas:
         held += delta
-        found = complete.match(held)
-        if found and found[0]:
+        while (found := complete.match(held)) and found[0]:
             yield found[0]
             held = held[found.end() :]
     if held:

@@ -60,7 +60,8 @@ class Cancellation:
 class Upload(Protocol):
     """A file that somebody asks about."""
 
-    retriever: Retrieval
+    @property
+    def retriever(self) -> Retrieval: ...
 
     def blocks(self) -> Sequence[tuple[str, int | None]]:
         """Its text in order, each part with its page, if there are pages."""

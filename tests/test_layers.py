@@ -16,15 +16,15 @@ PACKAGE = ROOT / "pocketqa"
 LAYERS = [
     "__init__ errors",
     "config protocol packets threads deployment",
-    """documents analysis folding readers passages dialogue catalogue cache conversion kinds confinement
-    numerals mentions facts constraining asked central checking""",
+    """documents analysis folding readers passages dialogue catalogue cache conversion kinds
+    confinement numerals mentions facts constraining asked central checking""",
     """segments codec store generations background synonyms question matrix matrices ranking
     calibration related reading followup engine sources wordlist parts aspects extracting""",
     "retriever queries grounding",
     "prompt models indexing export live sensitive asking summarising writing",
-    """services saying grounded editing expansion beir evaluation answer_metrics answer_runs
+    """services saying grounded editing expansion beir evaluation answer_metrics
     reliability ingest upload uploads""",
-    "answering answer_evaluation running client",
+    "answering answer_evaluation answer_runs running client",
     "events views upload_views",
     "app",
     "server",
