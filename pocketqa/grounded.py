@@ -74,8 +74,10 @@ def answer(
         return
     found = [hit for hit in hits if hit.relevance >= NEAR_BEST][: config.passages]
     used = found[: prompt.fitting([hit.passage for hit in found])]
-    asked = Asked(question, history, tuple(hit.passage for hit in used), short)
+    read = [saying.to_the_point(question, hit.passage) if short else hit.passage for hit in used]
     received = _evidence(received, used, "generated", clue)
+    received = replace(received, prompt=prompt.material(read))
+    asked = Asked(question, history, tuple(read), short)
     yield from saying.from_passages(asked, received, services, cancellation)
 
 
@@ -133,10 +135,8 @@ def _gives_curated(best: Hit, config: Config) -> bool:
 def _evidence(received: Received, used: Sequence[Hit], way: Way, clue: str) -> Received:
     """What the frames say that an answer rests on: the hits that were used, best first."""
     best = used[0]
-    material = "" if way == "curated" else prompt.material([hit.passage for hit in used])
     return replace(
         received,
-        prompt=material,
         clue_type=clue,
         clue_data=(best.passage.text, str(best.score), NOTES[way]),
         sources=tuple(map(_source, used)),

@@ -27,19 +27,20 @@ ASKED = "{material}\n\n问题:{question}"
 class Wording:
     """What the model is told, in one language. `docs/configuration.md` says where each is used.
 
-    `asked` holds `{material}` and `{question}`.
+    `asked` and, for `QA_CS`, `asked_short` hold `{material}` and `{question}`.
     """
 
     chat: str
     qa: str
     free: str
     asked: str = ASKED
+    asked_short: str = ASKED + "\n答案:"
 
 
 ZH = Wording(
     chat="你是业务问答助手。请照材料的原文回答用户的问题，把有关的条件、材料、时限说完整。"
     "材料里没有的不要说。",
-    qa="你是业务问答助手。用材料中的原话回答问题，只写答案，越短越好。",
+    qa="你是阅读理解助手。用材料中的原话回答问题，只写答案，越短越好。",
     free="你是业务问答助手。用中文简短回答。",
 )
 EN = Wording(
@@ -84,8 +85,8 @@ def _with(wording: Wording, changed: dict[str, str]) -> Wording:
     for name, text in changed.items():
         if name not in known:
             raise ValueError(f"{name}: {' '.join(known)}")
-        if name == "asked" and not ("{material}" in text and "{question}" in text):
-            raise ValueError("asked: {material} {question}")
+        if name.startswith("asked") and not ("{material}" in text and "{question}" in text):
+            raise ValueError(f"{name}: {{material}} {{question}}")
     return replace(wording, **changed)
 
 

@@ -20,8 +20,10 @@ from .engine import Generation, Message, Options
 from .errors import PocketQAError
 from .extracting import extract
 from .passages import Passage
+from .prompt import MAX_MATERIAL
 from .protocol import FinishReason, Piece, Received, Way
 from .services import Cancellation, Services
+from .spans import shortest
 
 NOTES: dict[Way, str] = {
     "curated": "",
@@ -31,6 +33,8 @@ NOTES: dict[Way, str] = {
 """What evidence says of who wrote the answer."""
 DOUBTFUL = "<small><i>(部分内容在依据中没有找到，请以原文为准)</i></small>"
 """… after that, of an answer with a sentence that its passages do not support."""
+SENTENCES = 3
+"""Sentences of a passage that a short answer is looked for in."""
 EXTRACT = 300
 """Characters of an answer in the passages' own words."""
 UNAVAILABLE = ("model_unavailable", "queue_full")
@@ -107,7 +111,10 @@ def from_passages(
         yield from whole(_extract(asked), _extracted(received))
         return
     cancellation.attach(generation.cancel)
-    yield from _checked(asked, generation, received, services)
+    if asked.short:
+        yield from _shortest(asked, generation, received)
+    else:
+        yield from _checked(asked, generation, received, services)
 
 
 def _submit(asked: Asked, services: Services) -> Generation:
@@ -119,12 +126,28 @@ def _submit(asked: Asked, services: Services) -> Generation:
         asked.history,
         asked.passages,
         lambda messages: engine.count(messages) <= engine.max_prompt_tokens,
-        wording.asked,
+        wording.asked_short if asked.short else wording.asked,
     )
     constraint = grounding.NumbersFrom(asked.sources)
     return engine.submit(
         messages, Options(config.max_new_tokens, config.temperature, constraint=constraint)
     )
+
+
+def to_the_point(question: str, passage: Passage) -> Passage:
+    """A passage with its best sentences only: more would only distract from a short answer."""
+    return replace(passage, text=extract(question, [passage], MAX_MATERIAL, SENTENCES))
+
+
+def _shortest(asked: Asked, generation: Generation, received: Received) -> Iterator[Piece]:
+    """The clauses in which the passages say what the model answers; else their best sentence."""
+    said = "".join(generation)
+    if generation.finish_reason == "abort":
+        yield Piece("", "abort", received)
+        return
+    text = shortest(said, asked.question, "\n".join(each.text for each in asked.passages))
+    text = text or extract(asked.question, asked.passages, EXTRACT, 1)
+    yield from whole(text, _extracted(received))
 
 
 def _checked(

@@ -19,7 +19,7 @@ LAYERS = [
     """documents analysis folding readers passages dialogue catalogue cache conversion kinds
     confinement numerals mentions facts constraining asked central checking""",
     """segments codec store generations background synonyms question matrix matrices ranking
-    calibration related reading followup engine sources wordlist parts aspects extracting""",
+    calibration related reading followup engine sources wordlist parts aspects extracting spans""",
     "retriever queries grounding",
     "prompt models indexing export live sensitive asking summarising writing",
     """services saying grounded editing expansion beir evaluation answer_metrics
