@@ -76,7 +76,8 @@ _ASKED: tuple[tuple[Kind, str], ...] = (
     ),
     (
         "duration",
-        r"多久|多长时间|(?:几|多少)个?(?:天|日|工作日|月|年|小时|分钟|星期|周)(?![岁代级号份前后])"
+        r"多久|多长时间|(?:几|多少)个?(?:天|日|工作日|年|小时|分钟|星期|周)(?![岁代级号份前后])"
+        r"|(?:几|多少)个月"
         r"|(?:时限|期限|有效期|时间)(?:是|为|要|大概|一般|具体){0,2}(?:多少|多长|几)"
         r"|how long|how many (?:days|months|years|weeks|hours)",
     ),
@@ -93,7 +94,7 @@ _UNITS: dict[Kind, frozenset[str]] = {
     "duration": frozenset("年 个月 月 日 工作日 小时 时 分 秒 周 岁 号".split()),
     "date": frozenset("年 月 日 号".split()),
     "hours": frozenset("时 分 小时".split()),
-    "age": frozenset("岁 年".split()),
+    "age": frozenset({"岁"}),
     "percent": frozenset("% 倍".split()),
 }
 _MARKS: dict[Kind, str] = {
@@ -109,7 +110,7 @@ _MARKS: dict[Kind, str] = {
     "phone": r"\d{3,}",
     "web": r"(?!)",
     "address": r"[路街道巷弄号楼室村镇乡区县市省州国湾港岛山]|地址|road|street|avenue",
-    "age": r"岁|龄|成年|出生|生于|\d{1,3}\s*years",
+    "age": r"岁|成年|出生|生于|年[龄纪]\D{0,4}\d|\d{1,3}\s*years",
     "percent": r"%|％|‰|分之|[\d一二三四五六七八九两]成|半|倍|折|比率|\d:\d|全部|per ?cent",
     "article": r"第\s*[\d一二三四五六七八九十百千零〇两]+\s*[条款]|article \d",
 }

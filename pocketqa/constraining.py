@@ -106,12 +106,12 @@ class NumbersFrom:
         return marks(step, begin + numeral.startswith("第"))
 
     def _fits(self, form: str) -> bool:
-        """Whether `form` is several forms (20-50), the last of them perhaps not whole yet."""
+        """Whether `form` is a whole one, or two (20-50), the second perhaps not whole yet."""
         if form[-1] in ".,:()" and self._is_whole(form[:-1]):
             return True
         return any(
             self._is_whole(form[: joint.start()])
-            and (not (rest := form[joint.end() :]) or self._begins(rest) or self._fits(rest))
+            and (not (rest := form[joint.end() :]) or self._begins(rest))
             for joint in _JOINT.finditer(form)
         )
 

@@ -10,21 +10,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from .mentions import Kind, Mention, mentions
+from .mentions import OTHER, Kind, Mention, mentions
 
 
 def facts(text: str) -> frozenset[str]:
     """The normal forms of what `text` states; numbers with their units (15日)."""
-    return frozenset(each.value + each.unit for each in mentions(text) if not each.marks)
+    found = (each for each in mentions(text) if not each.marks)
+    return frozenset(each.value + each.unit * (each.unit != OTHER) for each in found)
 
 
 def ungrounded(answer: str, sources: Sequence[str]) -> list[str]:
     """The facts of an answer, as written, that no source states.
 
     A source's number in the other script counts, and so does a part of its date (2024年 of
-    2024-03-01), its telephone number without the area code, and the host of its address. Part of a
-    number does not (120 of 1200). A number's unit has to be the same where both have one of a
-    known kind (30日 is not 30元). What numbers the answer's own items is no fact.
+    2024-03-01), its telephone number without the area code, and the host of its address. Part of
+    a number does not (120 of 1200). A number with a unit of a known kind has to have that in a
+    source, or none there (30日 is neither 30元 nor 30家). What numbers the answer's own items is no
+    fact.
     """
     known = stated(tuple(sources))
     found = (each for each in mentions(answer) if not each.marks and not known.has(each))
@@ -36,7 +38,7 @@ class Stated:
 
     def __init__(self, sources: Sequence[str]) -> None:
         self.numbers: dict[str, set[str]] = defaultdict(set)
-        """The units that each number has; `''` for none or another one."""
+        """The units that each number has, as `Mention` has them."""
         self.others: set[tuple[Kind, str]] = set()
         """What is no plain number, parts of dates and addresses included."""
         for source in sources:
@@ -49,7 +51,7 @@ class Stated:
         if kind != "number":
             return (kind, value) in self.others or (kind == "date" and self._has_parts(value))
         units = self.numbers.get(value, set())
-        return bool(units) and (not mention.unit or bool(units & {"", mention.unit}))
+        return bool(units) and (mention.unit in ("", OTHER) or bool(units & {"", mention.unit}))
 
     def _has_parts(self, date: str) -> bool:
         """Whether sources give the year and, at another place without a year, the day."""

@@ -40,7 +40,10 @@ _UNITS = (
     ("%", r"[%％]"),
     ("倍", r"倍"),
     ("条", r"条|款|项"),
+    ("号", r"号(?![线码])"),
 )
+OTHER = "个"
+"""The unit of what counts anything else: 1200家, 3份."""
 _UNIT = re.compile(r"\s?[多余]?(?:" + "|".join(f"({form})" for _, form in _UNITS) + ")")
 _FORMS: tuple[tuple[str, str], ...] = (
     (
@@ -75,6 +78,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ),
 )
 _MENTION = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _FORMS))
+_COUNTS_OTHER = re.compile(r"[\u4e00-\u9fff](?<![至到和或及与以的])")
 _PARTS = re.compile(rf"\d+|{_HAN}+|半")
 _MARKER = re.compile(
     rf"(?:^|(?<=[\n:;；。，,、]))[ \t]*(?:[-*•]+[ \t]*)?"
@@ -93,7 +97,8 @@ class Mention:
 
     Attributes:
         value: its normal form, without the unit.
-        unit: what a number counts, of a few kinds: 元, 日, 月, ...; `''` for anything else.
+        unit: what a number counts, of a few kinds: 元, 日, 月, ...; `OTHER` for anything else, `''`
+            for nothing.
         text: as written, with the unit.
         begin: its place in the text.
         marks: it only numbers an item of a list.
@@ -215,7 +220,9 @@ def _unit(plain: str, begin: int, end: int) -> tuple[str, int]:
     found = _UNIT.match(plain, end)
     if found and found.lastindex:
         return _UNITS[found.lastindex - 1][0], found.end()
-    return "元" if plain[max(0, begin - 1) : begin] in ("¥", "￥", "$") and begin else "", end
+    if begin and plain[begin - 1] in "¥￥$":
+        return "元", end
+    return OTHER if _COUNTS_OTHER.match(plain, end) else "", end
 
 
 def is_listed(plain: str, begin: int) -> bool:

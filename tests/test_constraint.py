@@ -123,7 +123,9 @@ def test_what_states_only_facts_of_the_sources_is_said_as_without(start: Start) 
     engine = start(WantingModel(texts, 3))
     for n, text in enumerate(texts):
         options = Options(400, constraint=NumbersFrom([SOURCE]))
-        assert "".join(engine.submit(ask(n), options)) == text
+        generation = engine.submit(ask(n), options)
+        assert "".join(generation) == text
+        assert generation.steered == 0
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

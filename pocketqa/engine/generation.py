@@ -116,6 +116,8 @@ class Generation:
         self.messages, self.options = messages, options
         self.cancelled = False
         self.finish_reason: EndReason | None = None
+        self.steered = 0
+        """How many tokens its constraint has passed over: 0 where it changed nothing."""
         self.number = next(_numbers)
         """Names it in the log."""
         self.began = time.monotonic()

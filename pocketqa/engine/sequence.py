@@ -119,8 +119,11 @@ class Sequence:
         """Whether the request's constraint lets `token` come next."""
         assert self._constraint is not None
         if token in self._end_ids:
-            return self._constraint.may_end(self._said)
-        return self._constraint.allows(self._said, self._detokenizer.peek(token))
+            allowed = self._constraint.may_end(self._said)
+        else:
+            allowed = self._constraint.allows(self._said, self._detokenizer.peek(token))
+        self.generation.steered += not allowed
+        return allowed
 
     def _cut_off(self, text: str) -> tuple[EndReason, str]:
         """The limit is reached: a stop text may still show in what was held back."""
