@@ -38,6 +38,8 @@ model says what a text is about and dwells on its beginning; they bring the fact
 LONGEST_QUOTE = 140
 SENTENCE_TOKENS = 90
 """Longest answer for a sentence that is wanted."""
+SAMPLE = 300
+"""Sentences that tell a text's language."""
 MIN_ROOM = 60
 """Below this a text is cut instead of chosen from."""
 
@@ -116,7 +118,7 @@ class _Writer:
 
     def __init__(self, requests: Requests, whole: Part, wish: Wish) -> None:
         self._requests, self._whole, self._wish = requests, whole, wish
-        self._language = language(whole.text)
+        self._language = language(Part(whole.sentences[:SAMPLE]).text)
         self.is_cut = False
         """Whether the last answer ended at the limit of tokens."""
 
