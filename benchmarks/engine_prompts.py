@@ -116,7 +116,9 @@ class Prompts:
         used = [passage, *(each for each in alike if each is not passage)][:most]
 
         def build(n: int) -> Messages:
-            return list(map(dict, prompt.build(question, (), prompt.material(used[:n]))))
+            return list(
+                map(dict, prompt.build(prompt.ZH.chat, question, (), prompt.material(used[:n])))
+            )
 
         while len(used) > 1 and self.count(build(len(used))) > tokens:
             used.pop()

@@ -9,18 +9,22 @@ import json
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from load import ticking_server, ticks
 from servers import Client, Server, fake_server, real_server
 
-from pocketqa import indexing, packets
+from pocketqa import indexing, packets, passages
 
+STREAMS, STREAMS_S = 8, 20.0
 QUESTIONS = ("身份证丢了应该怎么办?", "公积金怎么提取?", "驾驶证到期了怎么换?")
 
 
@@ -29,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index"
         indexing.build([ROOT / "knowledge"], index)
-        rows = [*codec(), *answers(index), *hub(index)]
+        rows = [*codec(), *answers(index), *streams(index), *hub(index)]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")
@@ -71,6 +75,52 @@ def answers(index: Path) -> list[tuple[str, str]]:
         ("real model: deltas a second, median", f"{statistics.median(rate):.1f}"),
         ("real model: /health ms, p50 / p99", percentiles(health)),
     ]
+
+
+def streams(index: Path) -> list[tuple[str, str]]:
+    """Eight clients who ask the real model again and again; how late its hub and /health are."""
+    server = ticking_server(index, real=True)
+    try:
+        clients = [Client(server.url) for _ in range(STREAMS)]
+        known, _ = passages.read([ROOT / "knowledge"])
+        questions = [each.title for each in known if each.kind == "curated"]
+        clients[0].ask({"text": QUESTIONS[0]})  # nobody waits for what is loaded first
+        began, health = time.monotonic(), list[float]()
+        asking = [
+            threading.Thread(
+                target=keep_asking, args=(client, questions[number::STREAMS], began + STREAMS_S)
+            )
+            for number, client in enumerate(clients)
+        ]
+        for each in asking:
+            each.start()
+        while time.monotonic() < began + STREAMS_S:
+            health.append(ask_health(server))
+            time.sleep(0.02)
+        ended = time.monotonic()
+        for each in asking:
+            each.join()
+        deltas = sum(
+            1 for c in clients for at, data in c.frames if began <= at <= ended and data["delta"]
+        )
+        for client in clients:
+            client.close()
+    finally:
+        server.stop()
+    late = [ms for at, ms in ticks(server) if began <= at <= ended]
+    return [
+        ("real model, 8 streams: deltas a second", f"{deltas / (ended - began):.0f}"),
+        ("real model, 8 streams: hub late ms, p50 / p99", percentiles(late)),
+        ("real model, 8 streams: /health ms, p50 / p99", percentiles(health)),
+    ]
+
+
+def keep_asking(client: Client, questions: Sequence[str], until: float) -> None:
+    """One question after another, a dialogue each."""
+    for question in questions:
+        if time.monotonic() >= until:
+            return
+        client.ask({"text": question, "dialogue": question})
 
 
 def hub(index: Path) -> list[tuple[str, str]]:

@@ -81,7 +81,7 @@ def cases(folder: Path, limit: int) -> list[Case]:
             )
         grades = dataset.qrels[name]
         gold = passages[max(grades, key=lambda passage: grades[passage])]
-        messages = prompt.build(question, [], prompt.material([gold]))
+        messages = prompt.build(prompt.ZH.chat, question, [], prompt.material([gold]))
         found.append(Case(name, messages, tuple(answers[name])))
     return found
 

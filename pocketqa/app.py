@@ -10,16 +10,17 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from . import config as configuration
-from . import indexing, models, packets, views
-from .answering import LanguageModel, Retrieval, Services
+from . import indexing, models, packets, upload_views, views
 from .config import Config
-from .dialogue import Ownership, Store
+from .dialogue import Ownership
 from .engine import Engine, Model
 from .events import Events
 from .live import Live
 from .passages import Hit, Passage
 from .running import Running
+from .services import LanguageModel, Retrieval, assemble
 from .threads import Worker
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from .engine.remote import RemoteEngine
@@ -76,12 +77,15 @@ def create_app(
         max_http_buffer_size=config.max_packet_bytes,
         cors_allowed_origins=_origins(config),
     )
-    services = Services(config, OffHub(knowledge), model, Store(config.dialogues))
+    uploads = Uploads(config)
+    services = assemble(config, OffHub(knowledge), model, uploads)
     running = Running(config.answers_per_connection, config.max_streams)
     ownership = Ownership(config.secret_key or secrets.token_hex(32))
     Events(socketio, services, ownership, running)
     app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
+    app.register_blueprint(upload_views.blueprint(uploads, lambda env: _is_welcome(config, env)))
     app.extensions["engine"] = model
+    app.extensions["uploads"] = uploads
     return app
 
 
@@ -156,6 +160,13 @@ def _origins(config: Config) -> Any:
         return origin in config.origins or origin in _own_origins(environ)
 
     return allowed
+
+
+def _is_welcome(config: Config, environ: dict[str, Any]) -> bool:
+    """Whether a request comes from no web page, from the server's own, or from a configured one."""
+    origin = environ.get("HTTP_ORIGIN")
+    own = {*config.origins, *_own_origins(environ)}
+    return origin is None or "*" in config.origins or origin in own
 
 
 def _own_origins(environ: dict[str, str]) -> set[str]:

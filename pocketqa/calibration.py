@@ -58,7 +58,8 @@ def features(ranker: Ranker, question: Question, ranked: Ranked) -> np.ndarray:
         "score": scores,
         "lead": scores - rival,
         "relative_lead": (scores - rival) / (np.abs(scores) + 0.1),
-        "telling": telling,
+        # The few headings of a single document differ, but nobody wrote them to be asked.
+        "telling": telling if ranker.matrices.background is None else np.zeros(n),
     }
     return np.stack([columns[name] for name in FEATURES], axis=1)
 

@@ -185,15 +185,16 @@ def _found(text: str, hits: list[Hit], min_score: float) -> str:
 def ask(text: str) -> None:
     """Answer TEXT here, without a server; the evidence goes to standard error."""
     from . import app, indexing
-    from .answering import Cancellation, Services, chat
+    from .answering import chat
     from .config import load
-    from .dialogue import Key, Store
+    from .dialogue import Key
     from .protocol import parse
+    from .services import Cancellation, assemble
 
     config = load()
     request = parse("CHAT_CS", {"text": text}, "ask")
     engine = app.start_engine(config)
-    services = Services(config, indexing.open_index(config), engine, Store(1))
+    services = assemble(config, indexing.open_index(config), engine)
     try:
         engine.wait()
         for piece in chat(request, Key("own:ask", "ask"), services, Cancellation()):

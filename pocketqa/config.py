@@ -55,6 +55,16 @@ class Config(BaseSettings):
     )
     index: Path | None = Field(None, description="index to answer from; default: HOME/index")
 
+    # Uploads
+    upload_mb: int = Field(20, ge=1, le=256, description="largest upload, in MB")
+    upload_pages: int = Field(1_000, ge=1, description="most pages or slides of an upload")
+    upload_characters: int = Field(
+        1_500_000, ge=1_000, description="most characters of an upload's text"
+    )
+    upload_seconds: float = Field(60, ge=1, description="longest time to read an upload, seconds")
+    upload_hours: float = Field(24, gt=0, description="how long an upload is kept, in hours")
+    uploads: int = Field(100, ge=1, description="uploads kept; the oldest is forgotten first")
+
     # The model
     model: str = Field(
         "qwen2.5-coder-0.5b", description="catalogue name, local directory, .gguf file or hub id"
@@ -80,6 +90,10 @@ class Config(BaseSettings):
     engine_key: str = Field("", repr=False, description="the server's API key; empty: none")
 
     # Answers
+    prompts: Path | None = Field(
+        None,
+        description="file of what the model is told (INI); empty: what is built in",
+    )
     answer_mode: Literal["generate", "auto", "curated"] = Field(
         "generate", description="who answers a clear hit: the model, or the curated answer"
     )
@@ -93,6 +107,12 @@ class Config(BaseSettings):
     )
     history_turns: int = Field(5, ge=0, le=50, description="earlier turns kept in sight")
     dialogues: int = Field(10_000, ge=1, description="dialogues kept in memory")
+    sensitive_words: Path | None = Field(
+        None, description="file of words that are not to be said, one a line; default: none"
+    )
+    sensitive_reply: str = Field(
+        "", description="what is said instead; empty: a sentence in the question's language"
+    )
 
     @field_validator("origins", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ import bisect
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_HEADING = 100
 """Characters; a longer "heading" is a paragraph that somebody made bold."""
@@ -22,6 +22,7 @@ BROKEN = "\ufffd"
 
 BROKEN_REASON = ("含有无法识别的字符(编码错误)", "characters that cannot be read (wrong encoding)")
 
+_PAGE = re.compile(r"[ps]\d+")
 _FIELD = re.compile(r"(分类|来源|category|source)\s*[:：]\s*(.*)", re.IGNORECASE)
 _FIELDS = {"分类": "category", "来源": "source"}
 # A full stop ends a sentence before a space; not after a digit, where it belongs to a list.
@@ -43,6 +44,8 @@ class Fault:
     Attributes:
         line: the line, row, page or paragraph, from 1; 0 is the file.
         spot: how people name it where it is not a line: "Sheet1!14", "p3", "¶12".
+        code: what is wrong with a whole file, where that has a name: "encrypted", "damaged",
+            "bomb" (it would fill the memory), "wrong_suffix", "unsupported_file", "scanned".
     """
 
     file: str
@@ -50,6 +53,7 @@ class Fault:
     reason_zh: str
     reason_en: str
     spot: str = ""
+    code: str = field(default="", compare=False)
 
     @classmethod
     def at(cls, file: str, spot: str, zh: str, en: str) -> Fault:
@@ -167,6 +171,27 @@ def sections(document: Document) -> Iterator[Section]:
 def _without_blank_ends(blocks: list[Block]) -> list[Block]:
     filled = [i for i, block in enumerate(blocks) if block.text.strip()]
     return blocks[filled[0] : filled[-1] + 1] if filled else []
+
+
+def page_number(spot: str) -> int | None:
+    """The page or slide that a spot names, from 1: that of "p3" and "s3"; of others None."""
+    return int(spot[1:]) if _PAGE.fullmatch(spot) else None
+
+
+def by_page(section: Section) -> Iterator[Section]:
+    """A section in parts, one a page, where its blocks name pages, so that evidence names them too.
+
+    A paragraph that goes on overleaf belongs to the page where it begins.
+    """
+    page = section.blocks[0].spot
+    spot = page if _PAGE.fullmatch(page) else section.spot  # a heading may stand on the page before
+    held: list[Block] = []
+    for block in section.blocks:
+        if block.spot != page and _PAGE.fullmatch(block.spot):
+            yield Section(section.title, tuple(held), spot)
+            spot, page, held = block.spot, block.spot, []
+        held.append(block)
+    yield Section(section.title, tuple(held), spot)
 
 
 def pieces(section: Section, limit: int) -> Iterator[tuple[str, str]]:

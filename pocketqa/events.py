@@ -12,11 +12,12 @@ from flask import request as connection
 from flask_socketio import SocketIO, join_room
 
 from . import answering, protocol
-from .answering import ANSWERS, Services
+from .answering import ANSWERS
 from .dialogue import Key, Ownership
 from .errors import PocketQAError, RequestError
 from .protocol import EVENTS, Piece, Received, Request
 from .running import Answer, Running
+from .services import Services
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Events:
         lang = self._lang(sid)
         try:
             request = protocol.parse(event, payload, sid)
-            answering.check(request)
+            answering.check(request, self._services)
             self._check_room(request)
             key = self._ownership.key(request)
             answer = Answer(request, lang)

@@ -16,11 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from .analysis import normalise, terms
-from .answering import LanguageModel
 from .engine import Message, Options
 from .errors import KnowledgeError, ModelError
 from .passages import Passage
 from .question import content
+from .services import LanguageModel
 
 MAX_TEXT = 800
 """Characters of a passage that the model reads: what it asks about stands at the beginning."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .background import Background
 from .matrix import KINDS, key, load
 from .passages import Kind
 from .segments import Index
@@ -30,10 +31,12 @@ class Matrices:
         rarities: float32, of each term of the vocabulary its inverse document frequency.
         characters: int8, of each term of the vocabulary, see `Matrix`.
         places: of each segment, the places of its terms in the vocabulary, rising.
+        background: what rarity is counted with beside the index's own passages, or None.
     """
 
-    def __init__(self, folder: Path, index: Index) -> None:
+    def __init__(self, folder: Path, index: Index, background: Background | None = None) -> None:
         """Map the matrices of `index`, which is in `folder`."""
+        self.background = background
         self.count = index.count
         self.parts = [load(folder, segment) for segment in index.segments]
         self.firsts: list[int] = np.cumsum([0, *(len(m.kinds) for m in self.parts)]).tolist()
@@ -48,7 +51,12 @@ class Matrices:
     def idf(self, term: str) -> float:
         """The rarity of a term, as in BM25; that of a term of no passage is the highest."""
         place = self.find(term)
-        return self._unknown if place < 0 else float(self.rarities[place])
+        if place >= 0:
+            return float(self.rarities[place])
+        if self.background is None:
+            return self._unknown
+        elsewhere = self.background.of(np.array([key(term)], np.uint64))
+        return float(_rarity(elsewhere, self.count + self.background.count)[0])
 
     def place(self, row: int) -> tuple[int, int]:
         """The segment, and the document in it, of a row."""
@@ -103,7 +111,11 @@ class Matrices:
         everything = np.concatenate([*keys, np.zeros(0, np.uint64)])
         self._keys, places = np.unique(everything, return_inverse=True)
         frequencies = np.bincount(places, np.concatenate([*counts, []]), len(self._keys))
-        self.rarities = _rarity(frequencies, self.count).astype(np.float32)
+        count = self.count
+        if self.background is not None:
+            frequencies = frequencies + self.background.of(self._keys)
+            count += self.background.count
+        self.rarities = _rarity(frequencies, count).astype(np.float32)
         self._unknown = float(_rarity(np.zeros(1), self.count)[0])
         ends = np.cumsum([len(each) for each in keys])
         self.places = np.split(places.astype(np.int32), ends[:-1]) if keys else []

@@ -10,9 +10,9 @@ from typing import Literal
 
 from . import readers
 from .analysis import normalise
-from .documents import Document, Entry, Fault, pieces, sections, visible
+from .documents import Document, Entry, Fault, by_page, page_number, pieces, sections, visible
 from .errors import KnowledgeError
-from .readers import File
+from .readers import File, Named
 from .readers.text import decode
 
 __all__ = ["Fault", "Hit", "Passage", "decode", "read", "read_file", "stream"]
@@ -106,6 +106,16 @@ def read_file(name: str, data: bytes, tick: Callable[[float], None] = lambda sha
     yield from _unique(_from_file(File(visible(name), data, tick)))
 
 
+def of_parts(parts: Iterable[Named]) -> Found:
+    """The passages of what `readers.parts` gives; ids are unique among them."""
+    yield from _unique(_from_parts(parts))
+
+
+def page_of(passage: Passage) -> int | None:
+    """The page or slide, from 1, that a passage was read from; None where its file has none."""
+    return page_number(passage.place.rpartition(":")[2])
+
+
 def _unique(found: Found) -> Found:
     """Passages with their ids; a question that was asked before is a fault."""
     first: dict[str, str] = {}
@@ -168,7 +178,11 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _from_file(file: File) -> Found:
-    for name, part in readers.parts(file):
+    yield from _from_parts(readers.parts(file))
+
+
+def _from_parts(parts: Iterable[Named]) -> Found:
+    for name, part in parts:
         if isinstance(part, Fault):
             yield part
         elif isinstance(part, Entry):
@@ -193,7 +207,8 @@ def _from_entry(entry: Entry, name: str) -> Passage:
 
 def _from_document(document: Document, name: str) -> Found:
     empty = True
-    for section in sections(document):
+    parts = (part for section in sections(document) for part in by_page(section))
+    for section in parts:
         for text, spot in pieces(section, MAX_CHARACTERS):
             empty = False
             yield Passage(

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from .analysis import is_character
+from .background import Background
 from .matrices import Matrices
 from .question import Question
 from .segments import Index
@@ -88,9 +89,9 @@ class Ranked:
 class Ranker:
     """Ranks the passages of one generation. Not for several threads at once: it has buffers."""
 
-    def __init__(self, folder: Path, index: Index) -> None:
+    def __init__(self, folder: Path, index: Index, background: Background | None = None) -> None:
         """Map the matrices of `index`, which is in `folder`."""
-        self.index, self.matrices = index, Matrices(folder, index)
+        self.index, self.matrices = index, Matrices(folder, index, background)
         rows = self.matrices.firsts[-1]
         self._characters, self._pairs = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
 

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from .analysis import normalise, without_particles
+from .background import Background
 from .calibration import probabilities
 from .generations import Generation, open_newest
 from .passages import Hit, Passage
@@ -31,16 +32,16 @@ MAX_QUESTION = 300
 class Retriever:
     """An open index. Calls may come from several threads, one at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, background: Background | None = None) -> None:
         """Open one generation; see `open`."""
         self._index = Index(folder)
-        self.ranker = Ranker(folder, self._index)
+        self.ranker = Ranker(folder, self._index, background)
         self.passage = lru_cache(5_000)(self._read)
         self._smalltalk = self._read_smalltalk()
 
     @classmethod
-    def open(cls, directory: Path) -> Retriever:
-        """Open the newest index in `directory`.
+    def open(cls, directory: Path, background: Background | None = None) -> Retriever:
+        """Open the newest index in `directory`; a small one of documents wants a background.
 
         Raises:
             KnowledgeError: `no_index` where there is none; `old_index` where it was built by
@@ -48,7 +49,7 @@ class Retriever:
         """
 
         def opened(found: Generation) -> Retriever:
-            return cls(found.require(SCHEMA).folder)
+            return cls(found.require(SCHEMA).folder, background)
 
         return open_newest(directory, opened)
 

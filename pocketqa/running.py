@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .answering import Cancellation
 from .errors import RequestError
 from .protocol import Request
+from .services import Cancellation
 
 
 @dataclass

@@ -51,13 +51,18 @@ def lateness(index: Path, questions: Sequence[str], seconds: float) -> dict[str,
     }
 
 
-def ticking_server(index: Path) -> Server:
-    """A server that notes how late its hub is; curated answers, so that no model's time counts."""
+def ticking_server(index: Path, *, real: bool = False) -> Server:
+    """A server that notes how late its hub is.
+
+    Its answers are curated ones, so that no model's time counts; with `real`, the real model's.
+    """
+    mode = "generate" if real else "curated"
     env = {
         "POCKETQA_INDEX": str(index), "POCKETQA_PORT": "0",
-        "POCKETQA_ANSWER_MODE": "curated", "POCKETQA_ON_MISS": "refuse",
+        "POCKETQA_ANSWER_MODE": mode, "POCKETQA_ON_MISS": "refuse",
     }  # fmt: skip
-    return Server([sys.executable, str(ROOT / "tests" / "ticking_server.py")], env, READY)
+    command = [sys.executable, str(ROOT / "tests" / "ticking_server.py"), *["real"] * real]
+    return Server(command, env, READY)
 
 
 def ticks(server: Server) -> list[tuple[float, float]]:

@@ -1,28 +1,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fakes import FakeModel, FakeRetriever
 
-from pocketqa.answering import (
-    NOTES,
-    KNOWLEDGE_CLUE,
-    REFUSAL,
-    Cancellation,
-    Services,
-    chat,
-    check,
-)
+from pocketqa.answering import ANSWERS, check
 from pocketqa.config import Config
 from pocketqa.dialogue import Key, Store
-from pocketqa.engine import Engine
+from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError, RequestError
+from pocketqa.grounded import KNOWLEDGE_CLUE, REFUSAL
 from pocketqa.passages import Hit, Passage
+from pocketqa.prompt import ZH
 from pocketqa.protocol import Piece, Source, parse
+from pocketqa.saying import DOUBTFUL, NOTES
+from pocketqa.sensitive import REPLY, Listed
+from pocketqa.services import Cancellation, Services
 
 ID_CARD = Passage(
-    id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。", source="《法》第一条"
+    id="1",
+    title="身份证丢失了怎么补办?",
+    text="请带上户口簿,到派出所申请补领。工本费20元。",
+    source="《法》第一条",
 )
 KEY = Key("own:s", "s")
 
@@ -40,12 +42,14 @@ class Desk:
         settings = Config(**config)  # type: ignore[arg-type]
         self.services = Services(settings, self.retriever, self.engine, Store(10))
 
-    def pieces(self, text: str, cancellation: Cancellation | None = None) -> Iterator[Piece]:
-        request = parse("CHAT_CS", {"text": text}, "s")
-        return chat(request, KEY, self.services, cancellation or Cancellation())
+    def pieces(
+        self, text: str, cancellation: Cancellation | None = None, event: str = "CHAT_CS"
+    ) -> Iterator[Piece]:
+        request = parse(event, {"text": text}, "s")
+        return ANSWERS[event](request, KEY, self.services, cancellation or Cancellation())
 
-    def ask(self, text: str) -> tuple[str, Piece]:
-        pieces = list(self.pieces(text))
+    def ask(self, text: str, event: str = "CHAT_CS") -> tuple[str, Piece]:
+        pieces = list(self.pieces(text, event=event))
         return "".join(piece.delta for piece in pieces), pieces[-1]
 
 
@@ -152,9 +156,10 @@ def test_an_echo_is_no_answer(echo: str) -> None:
         Hit(Passage(id="2", title="居民身份证丢失了怎么补办？", text="另一条。"), 0.9),
     ]
     text, last = desk.ask("身份证丢了?")
-    assert text == ID_CARD.text and last.finish_reason == "stop"
-    assert last.received.clue_data[2] == "", "the knowledge base's own words"
-    assert desk.services.dialogues.history(KEY, 1)[0].answer == ID_CARD.text
+    assert text and text in ID_CARD.text + "\n另一条。" and last.finish_reason == "stop"
+    assert last.received.way == "extracted"
+    assert last.received.clue_data[2] == NOTES["extracted"]
+    assert desk.services.dialogues.history(KEY, 1)[0].answer == text
     desk.engine.close()
 
 
@@ -196,14 +201,10 @@ def test_a_fault_of_the_model_keeps_what_was_said() -> None:
     desk.engine.close()
 
 
-@pytest.mark.parametrize(
-    ("event", "fields", "code"),
-    [("CHAT_CS", {"upload_id": "u"}, "unknown_upload"), ("GEN_CS", {}, "unsupported")],
-)
-def test_what_nothing_answers_is_refused(event: str, fields: dict[str, str], code: str) -> None:
+def test_an_upload_that_is_not_there_is_refused_at_once(desk: Desk) -> None:
     with pytest.raises(RequestError) as caught:
-        check(parse(event, {"text": "a", **fields}, "s"))
-    assert caught.value.code == code
+        check(parse("CHAT_CS", {"text": "a", "upload_id": "u"}, "s"), desk.services)
+    assert caught.value.code == "unknown_upload"
 
 
 def test_passages_far_below_the_best_are_not_used(desk: Desk) -> None:
@@ -214,15 +215,99 @@ def test_passages_far_below_the_best_are_not_used(desk: Desk) -> None:
     assert last.received.prompt.endswith(f"\n\n{other.title}\n{other.text}")
 
 
-def test_a_model_that_cannot_load_is_said_to_be_unavailable() -> None:
+def broken() -> Engine:
     def fail() -> FakeModel:
         raise PocketQAError("model_unavailable", "坏", "bad")
 
-    desk = Desk()
-    broken = Engine(fail)
-    broken.wait()
-    services = Services(Config(), desk.retriever, broken, Store(1))
+    engine = Engine(fail)
+    engine.wait()
+    return engine
+
+
+def test_without_the_model_the_passages_speak(desk: Desk) -> None:
+    desk.services = replace(desk.services, engine=broken())
+    text, last = desk.ask("补领要多少钱?")
+    assert "工本费20元。" in text and text in ID_CARD.text and last.finish_reason == "stop"
+    assert last.received.way == "extracted" and last.received.sources[0].id == "1"
     with pytest.raises(PocketQAError) as caught:
-        list(chat(parse("CHAT_CS", {"text": "a"}, "s"), KEY, services, Cancellation()))
+        desk.ask("写一份通知", "GEN_CS")
     assert caught.value.code == "model_unavailable"
+
+
+def test_what_is_asked_for_and_not_stated_is_said_to_be_absent(desk: Desk) -> None:
+    desk.retriever.hits = [Hit(replace(ID_CARD, text="到派出所申请补领。"), 0.9)]
+    text, last = desk.ask("补领身份证要多少钱?")
+    assert text == "材料里没有写明金额，我不能随意作答。材料中相关的内容是：\n到派出所申请补领。"
+    assert last.received.way == "extracted" and not desk.model.prompts
+
+
+def test_no_number_that_no_passage_states() -> None:
+    desk = Desk(model=FakeModel("请带上户口簿,工本费50元。"))
+    text, last = desk.ask("身份证丢了?")
+    assert "50" not in text and text.startswith("请带上户口簿")
     desk.engine.close()
+
+
+def test_a_sentence_without_support_is_marked() -> None:
+    desk = Desk(model=FakeModel("请带上户口簿。也可以让邻居代为挂失并开车送达。"))
+    text, last = desk.ask("身份证丢了?")
+    assert text == desk.model.text
+    assert last.received.clue_data[2] == NOTES["generated"] + DOUBTFUL
+    desk.engine.close()
+
+
+class Unconstrained:
+    """An engine that knows no constraint, as a remote one."""
+
+    constrains = False
+
+    def __init__(self, engine: Engine) -> None:
+        self.max_prompt_tokens, self.count = engine.max_prompt_tokens, engine.count
+        self._engine = engine
+
+    def submit(self, messages: list[Message], options: Options | None = None) -> Generation:
+        assert options
+        return self._engine.submit(messages, replace(options, constraint=None))
+
+
+def test_an_engine_without_constraints_is_checked_a_sentence_at_a_time() -> None:
+    desk = Desk(model=FakeModel("请带上户口簿。工本费50元,当天12点办好。到派出所。"))
+    desk.services = replace(desk.services, engine=Unconstrained(desk.engine))
+    text, last = desk.ask("身份证丢了?")
+    assert text.startswith("请带上户口簿。\n") and "50" not in text and "12" not in text
+    assert last.received.way == "extracted"
+    desk.engine.close()
+
+
+def test_a_question_alone_reads_and_keeps_no_history(desk: Desk) -> None:
+    desk.ask("身份证丢了?")
+    _, last = desk.ask("补领要带什么?", "QA_CS")
+    assert last.received.history == () and last.received.sources
+    assert [message["role"] for message in desk.model.prompts[1]] == ["system", "user"]
+    assert desk.model.prompts[1][0]["content"] == ZH.qa
+    assert len(desk.services.dialogues.history(KEY, 9)) == 1
+
+
+def test_free_writing_has_history_and_no_evidence(desk: Desk) -> None:
+    desk.ask("身份证丢了?")
+    text, last = desk.ask("写一份停电通知", "GEN_CS")
+    assert text == desk.model.text and last.received.clue_type == "" and not last.received.sources
+    assert len(last.received.history) == 1 and len(desk.model.prompts[1]) == 4
+    assert len(desk.services.dialogues.history(KEY, 9)) == 2
+
+
+def test_a_text_is_summarised(desk: Desk) -> None:
+    text, last = desk.ask(ID_CARD.text, "SUM_CS")
+    assert text and last.finish_reason == "stop" and last.received.way == "generated"
+    assert not last.received.sources and desk.services.dialogues.history(KEY, 9) == ()
+
+
+def test_sensitive_words_are_neither_answered_nor_said(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("派出所\n赌博\n", "utf-8")
+    desk.services = replace(desk.services, sensitive=Listed(tmp_path / "words.txt"))
+    text, last = desk.ask("身份证丢了?")
+    assert text.endswith(REPLY["zh"]) and "派出所" not in text
+    assert last.received.way == "refused"
+    assert "派出所" not in desk.services.dialogues.history(KEY, 1)[0].answer
+    before = len(desk.model.prompts)
+    assert desk.ask("去哪里赌博?")[0] == REPLY["zh"] and len(desk.model.prompts) == before

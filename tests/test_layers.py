@@ -12,50 +12,26 @@ from servers import ROOT
 
 PACKAGE = ROOT / "pocketqa"
 
-# From the bottom up; a module may import from its own layer's rank or below.
-RANK = {
-    **dict.fromkeys(["__init__", "errors"], 0),
-    **dict.fromkeys(["config", "protocol", "packets", "threads", "deployment"], 1),
-    **dict.fromkeys(
-        [
-            "documents",
-            "analysis",
-            "readers",
-            "passages",
-            "dialogue",
-            "catalogue",
-            "cache",
-            "conversion",
-            "asked",
-            "central",
-            "checking",
-            "numerals",
-            "mentions",
-            "facts",
-            "constraining",
-        ],
-        2,
-    ),
-    **dict.fromkeys(
-        ["segments", "codec", "store", "generations", "reading", "followup", "engine", "sources"],
-        3,
-    ),
-    "parts": 3,
-    **dict.fromkeys(
-        ["synonyms", "question", "matrix", "matrices", "ranking", "calibration", "related"], 3
-    ),
-    **dict.fromkeys(["retriever", "queries"], 4),
-    **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
-    **dict.fromkeys(["asking", "summarising", "writing"], 5),
-    **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
-    **dict.fromkeys(["expansion", "answer_metrics"], 6),
-    **dict.fromkeys(["running", "client"], 7),
-    **dict.fromkeys(["events", "views"], 8),
-    "app": 9,
-    "server": 10,
-    **dict.fromkeys(["cli", "cli_kb", "cli_eval"], 11),
-    "__main__": 12,
-}
+# From the bottom up; a module may import from its own layer or below.
+LAYERS = [
+    "__init__ errors",
+    "config protocol packets threads deployment",
+    """documents analysis folding readers passages dialogue catalogue cache conversion kinds
+    confinement numerals mentions facts constraining asked central checking""",
+    """segments codec store generations background synonyms question matrix matrices ranking
+    calibration related reading followup engine sources wordlist parts aspects extracting""",
+    "retriever queries grounding",
+    "prompt models indexing export live sensitive asking summarising writing",
+    """services saying grounded editing expansion beir evaluation answer_metrics
+    reliability ingest upload uploads""",
+    "answering answer_evaluation answer_runs running client",
+    "events views upload_views",
+    "app",
+    "server",
+    "cli cli_kb cli_eval cli_eval_answers",
+    "__main__",
+]
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 HOMES = {
     "whoosh": {"codec", "segments", "store"},
     "torch": {"engine"},
@@ -65,12 +41,13 @@ HOMES = {
     "llvmlite": {"engine"},
     "openai": {"engine"},
     "httpx2": {"engine"},
-    "flask": {"events", "views", "app", "server"},
+    "flask": {"events", "views", "upload_views", "app", "server"},
+    "werkzeug": {"upload_views"},
     "flask_socketio": {"events", "app"},
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
     "socketio": {"client"},
-    "click": {"cli", "cli_kb", "cli_eval"},
+    "click": {"cli", "cli_kb", "cli_eval", "cli_eval_answers"},
     "ir_measures": {"evaluation"},
     "matplotlib": {"reliability"},
     "pydantic": {"config"},
@@ -79,6 +56,8 @@ HOMES = {
     "huggingface_hub": {"sources"},
     "python_calamine": {"readers"},
     "docx": {"readers"},
+    "pptx": {"readers"},
+    "rapidocr": {"readers"},
     "pypdfium2": {"readers"},
     "lxml": {"readers"},
 }

@@ -1,4 +1,6 @@
-"""Started by `load.lateness`: the server of `fake_server`, which also watches its own hub.
+"""Started by `load.ticking_server`: a server that also watches its own hub.
+
+Its model is the scripted one of `fake_server`; with the argument `real` the configured one.
 
 A greenlet sleeps for 10 ms again and again. When the server has been stopped, it prints a line of
 JSON: each time it woke up (`time.monotonic`), and how many milliseconds late.
@@ -8,6 +10,7 @@ from pocketqa import server  # first of all imports: it patches the process
 
 # isort: split
 import json
+import sys
 import time
 
 import gevent
@@ -31,7 +34,10 @@ def tick(late: list[tuple[float, float]]) -> None:
 if __name__ == "__main__":
     settings = configuration.load()
     late: list[tuple[float, float]] = []
-    app = server.build_app(settings, Engine(lambda: Scripted("好。"), settings.queue_size))
+    scripted = (
+        Engine(lambda: Scripted("好。"), settings.queue_size) if "real" not in sys.argv else None
+    )
+    app = server.build_app(settings, scripted)
     gevent.spawn(tick, late)
     server.run(app, settings)
     print(json.dumps({"late": late}), flush=True)

@@ -28,6 +28,9 @@ class Engine:
 
     All methods may be called from the hub: none blocks, but for `wait` and `close`.
 
+    Attributes:
+        constrains: it decodes under `Options.constraint`.
+
     Args:
         load: called once, in that thread; until it returns, requests get `model_unavailable`.
         queue_size: requests that may wait.
@@ -35,6 +38,8 @@ class Engine:
         cache_bytes: memory for the keys and values of sequences, running and ended.
         watchdog_s: a step that takes longer is reported, and the state is `stuck` until it ends.
     """
+
+    constrains = True
 
     def __init__(
         self,

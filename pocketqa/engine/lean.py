@@ -8,6 +8,8 @@ has them or quantised here.
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +31,20 @@ def _whole(capacity: int) -> int:
     return -(-capacity // 16) * 16
 
 
+def _pages(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros of 16 bits in pages of their own, which go back to the system with the array.
+
+    malloc's would stay with the process, in pieces, once caches of many sizes have come and gone;
+    and pages that nothing is written to take no memory.
+    """
+    nbytes = 2 * math.prod(shape)
+    try:
+        memory = mmap.mmap(-1, nbytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"no room for a cache of {nbytes} bytes") from error
+    return np.frombuffer(memory, np.uint16).reshape(shape)
+
+
 class LeanCache:
     """Keys and values in half precision, one block of memory a sequence."""
 
@@ -36,8 +52,8 @@ class LeanCache:
         self.length = 0
         self.capacity = _whole(capacity)
         size = (shape.layers, shape.kv_heads)
-        self.keys = np.zeros((*size, self.capacity // 8, shape.depth, 8), np.uint16)
-        self.values = np.zeros((*size, self.capacity, shape.depth), np.uint16)
+        self.keys = _pages((*size, self.capacity // 8, shape.depth, 8))
+        self.values = _pages((*size, self.capacity, shape.depth))
         self.nbytes = self.keys.nbytes + self.values.nbytes
         self._shape = shape
 

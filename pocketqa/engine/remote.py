@@ -33,6 +33,9 @@ class RemoteEngine:
     both end by themselves when it answers. All methods may be called from the hub: none blocks it.
     """
 
+    constrains = False
+    """Nobody hands our constraints on: what an answer says is checked when it is there."""
+
     def __init__(
         self,
         address: Address,

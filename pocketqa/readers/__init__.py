@@ -36,6 +36,8 @@ READERS = {
     ".html": "html",
     ".htm": "html",
     ".docx": "word",
+    ".pptx": "slides",
+    ".pptm": "slides",
     ".pdf": "pdf",
 }
 ARCHIVE = ".zip"
@@ -45,11 +47,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class File:
-    """A file to read: its name as it is shown, its bytes, and whom to tell how far we are."""
+    """A file to read: its name as it is shown, its bytes, and whom to tell how far we are.
+
+    A table without questions and answers is a fault, unless `any_table` is wanted.
+    """
 
     name: str
     data: bytes
     tick: Callable[[float], None] = lambda share: None
+    any_table: bool = False
 
     @property
     def suffix(self) -> str:
@@ -85,6 +91,17 @@ def parts(file: File) -> Iterator[Named]:
         yield from ((file.name, part) for part in _read(file))
 
 
+def pages(file: File) -> int | None:
+    """The number of pages or slides of a file, without reading them; None where it has none.
+
+    Raises:
+        Exception: whatever its parser raises, where it is damaged.
+    """
+    module = importlib.import_module(f".{READERS[file.suffix]}", __package__)
+    count: Callable[[bytes], int] | None = getattr(module, "pages", None)
+    return count(file.data) if count else None
+
+
 def _read(file: File) -> Iterator[Part]:
     module = READERS.get(file.suffix)
     if module is None:
@@ -96,7 +113,7 @@ def _read(file: File) -> Iterator[Part]:
     try:
         yield from importlib.import_module(f".{module}", __package__).read(file)
     except KnowledgeError as error:
-        yield Fault(file.name, 0, error.zh, error.en)
+        yield Fault(file.name, 0, error.zh, error.en, code=error.code)
     # A hostile file can bring a parser to raise anything, a Rust library to panic, which is no
     # Exception. One bad file must not stop the others.
     except BaseException as error:
@@ -115,6 +132,7 @@ def damaged(file: File, error: BaseException) -> Fault:
         f"文件已损坏，或不是真正的 {kind} 文件；请用原来的软件打开并另存后再试",
         f"damaged, or not really {kind}: open it in its program and save it again"
         f" ({type(error).__name__})",
+        code="bomb" if isinstance(error, MemoryError) else "damaged",
     )
 
 

@@ -16,11 +16,11 @@ TICK_EVERY = 500  # rows
 
 
 def read(file: File) -> Iterator[Part]:
-    """Questions and answers of a CSV file; the delimiter is a comma, a tab or a semicolon."""
+    """The rows of a CSV file; the delimiter is a comma, a tab or a semicolon."""
     # Lines as a table program sees them: not at form feeds and the like, as splitlines() does.
     lines = io.StringIO(text(file), newline="").readlines()
     delimiter, width = _dialect(lines, "\t,;" if file.suffix == ".tsv" else ",\t;")
-    yield from tables.entries(_rows(lines, delimiter, width, file), file.name)
+    yield from tables.parts(_rows(lines, delimiter, width, file), file)
 
 
 def _dialect(lines: list[str], delimiters: str) -> tuple[str, int]:

@@ -22,7 +22,7 @@ def read(file: File) -> Iterator[Part]:
     """Every sheet that has something in it; one without a header is a fault, unless hidden.
 
     Raises:
-        KnowledgeError: `bad_knowledge`, for a file that is no workbook, or an encrypted one.
+        KnowledgeError: for a file that is no workbook, one that is too large, or encrypted.
     """
     import python_calamine as calamine
 
@@ -31,7 +31,7 @@ def read(file: File) -> Iterator[Part]:
         data = sheets.slim(data)
     elif not data.startswith(_OLE):
         raise KnowledgeError(
-            "bad_knowledge",
+            "wrong_suffix",
             "这不是 Excel 文件；请用 Excel 打开并另存为 .xlsx",
             "not an Excel file: open it in Excel and save it as .xlsx",
         )
@@ -61,7 +61,7 @@ def read(file: File) -> Iterator[Part]:
         hidden = about.visible != calamine.SheetVisibleEnum.Visible
         if sheet.height and not (hidden and not _has_header(sheet)):
             empty = False
-            yield from tables.entries(rows, file.name)
+            yield from tables.parts(rows, file, about.name if len(shown) > 1 else "")
     if empty:
         yield Fault(file.name, 0, "文件是空的", "the file is empty")
 
@@ -69,7 +69,7 @@ def read(file: File) -> Iterator[Part]:
 def encrypted() -> KnowledgeError:
     """The error of a file that wants a password."""
     return KnowledgeError(
-        "bad_knowledge",
+        "encrypted",
         "文件有密码保护；请去掉密码后另存",
         "protected by a password: save it without one",
     )

@@ -10,36 +10,39 @@ from . import numbering
 SHORT = 0.7
 """Of the usual width; a shorter line is a paragraph's last, or a heading."""
 
-LONGEST = 1_000
-"""Characters; a longer paragraph ends with its page, so that what follows has the right place."""
-
 _ITEM = re.compile(
     r"[（(][一二三四五六七八九十\d]+[)）]|\d+(?:[、．)）]|\.(?!\d))\s*\D|[一二三四五六七八九十]+、|[•·●■◆○▪]\s*\S"
 )
+# A full stop within a line ends a sentence only before a space.
+_SENTENCE = re.compile(r".*?(?:[。！？!?][”’」』）)]*|\.(?=\s+[A-Z]|$))")
 _ENDS = re.compile(r"[。！？!?：:；;.][”’」』）)]*$")
 
 
 def paragraphs(lines: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Join (text, spot) of lines to paragraphs, each with the spot where it begins.
 
-    Layout is gone, so the width of a line decides, its end, and what the next one begins with.
+    Layout is gone, so the width of a line decides, its end, and what the next one begins with. A
+    paragraph ends with its page, or with the sentence that goes on overleaf.
     """
     widths = sorted(width(text) for text, _ in lines)
     usual = widths[int(0.8 * (len(widths) - 1))] if widths else 0
     held: list[str] = []
     begun = last = ""
-    length = 0
     for text, spot in lines:
-        too_long = length > LONGEST and spot != begun
-        if held and (too_long or _begins(text, last, usual)):
+        overleaf = spot != begun
+        if held and (_begins(text, last, usual) or overleaf and _ENDS.search(last)):
             yield "".join(held), begun
             held = []
+        elif held and overleaf and (end := _SENTENCE.match(text)):
+            yield "".join((*held[:-1], before(held[-1], text), end[0])), begun
+            held, text = [], text[end.end() :].lstrip()
+            if not text:
+                continue
         if held:
             held[-1] = before(held[-1], text)
         else:
-            begun, length = spot, 0
+            begun = spot
         held.append(text)
-        length += len(text)
         last = text
     if held:
         yield "".join(held), begun

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..documents import Block, Fault
-from . import File, Part, numbering, prose
+from . import File, Part, numbering, ocr, prose
 from .excel import encrypted
 from .paragraphs import paragraphs
 
@@ -27,30 +27,53 @@ Page = list[str]
 
 
 def read(file: File) -> Iterator[Part]:
-    """Paragraphs, with the place `p3`; a page that is only a picture is a fault.
+    """Paragraphs, with the place `p3`. A page that is only a picture is recognised, if it can be.
 
     Raises:
-        KnowledgeError: `bad_knowledge`, where it wants a password.
+        KnowledgeError: `encrypted`, where it wants a password.
     """
-    import pypdfium2
-
-    try:
-        opened = pypdfium2.PdfDocument(file.data)
-    except pypdfium2.PdfiumError as error:
-        if "assword" in str(error):
-            raise encrypted() from None
-        raise
+    opened = _open(file.data)
     try:
         pages, faults = _pages(opened, file)
     finally:
         opened.close()
     if not any(pages) and faults:
-        zh, en = "没有文字，像是扫描件；请先做文字识别(OCR)", "no text, a scan: run OCR on it first"
-        yield Fault(file.name, 0, zh, en)
+        yield _scanned(file.name)
         return
     yield from faults
     lines = [(line, f"p{n}") for n, page in enumerate(_without_margins(pages), 1) for line in page]
     yield from prose.parts(file, numbering.headings(Block(*item) for item in paragraphs(lines)))
+
+
+def pages(data: bytes) -> int:
+    """The number of pages.
+
+    Raises:
+        KnowledgeError: `encrypted`, where it wants a password.
+    """
+    opened = _open(data)
+    try:
+        return len(opened)
+    finally:
+        opened.close()
+
+
+def _open(data: bytes) -> Any:
+    import pypdfium2
+
+    try:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "assword" in str(error):
+            raise encrypted() from None
+        raise
+
+
+def _scanned(name: str) -> Fault:
+    zh, en = "没有文字，像是扫描件", "no text, a scan perhaps"
+    if not ocr.is_installed():
+        zh, en = f"{zh}；{ocr.EXTRA[0]}", f"{en}; {ocr.EXTRA[1]}"
+    return Fault(name, 0, zh, en, code="scanned")
 
 
 def _pages(opened: Any, file: File) -> tuple[list[Page], list[Fault]]:
@@ -62,10 +85,13 @@ def _pages(opened: Any, file: File) -> tuple[list[Page], list[Fault]]:
             page = opened[number - 1]
             # U+FFFE stands for the hyphen of a divided word.
             text = page.get_textpage().get_text_range().replace("\ufffe", "\u00ad\n")
-            pages.append([line.strip() for line in text.splitlines() if line.strip()])
-            if not pages[-1] and next(page.get_objects(max_depth=3), None):
-                zh, en = "这一页没有文字，像是扫描件", "a page without text, scanned perhaps"
-                faults.append(Fault.at(file.name, f"p{number}", zh, en))
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            if not lines and next(page.get_objects(max_depth=3), None):
+                lines = ocr.lines(page) if ocr.is_installed() else []
+                if not lines:
+                    zh, en = "这一页没有文字，像是扫描件", "a page without text, scanned perhaps"
+                    faults.append(Fault.at(file.name, f"p{number}", zh, en))
+            pages.append(lines)
             page.close()
         except RuntimeError as error:  # PdfiumError
             pages.append([])
@@ -91,7 +117,7 @@ def _without_margins(pages: list[Page]) -> list[Page]:
         while end > max(begin, len(page) - 2) and _is_margin(page[end - 1], bottoms, often, number):
             end -= 1
         bare.append(page[begin:end])
-    return bare
+    return bare if any(bare) else pages  # short pages of one pattern are no margins
 
 
 def _is_margin(line: str, seen: Counter[str], often: float, page: int) -> bool:

@@ -35,7 +35,7 @@ def slim(data: bytes) -> bytes:
     """The workbook `data`, or a copy of it that spans no more than is filled.
 
     Raises:
-        KnowledgeError: `bad_knowledge`, where it is too large all the same.
+        KnowledgeError: `bomb`, where it is too large all the same.
         zipfile.BadZipFile, expat.ExpatError: where it is damaged.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as book:
@@ -58,7 +58,7 @@ def slim(data: bytes) -> bytes:
 def too_large(what: str) -> KnowledgeError:
     """The error of a workbook of more cells or bytes than we read."""
     return KnowledgeError(
-        "bad_knowledge",
+        "bomb",
         f"工作表过大({what})；请删除多余的行和列，或拆分",
         f"too large ({what}): delete what is not needed, or split it",
     )
@@ -107,7 +107,7 @@ def _parser() -> expat.XMLParserType:
     parser.buffer_text = True
 
     def refuse(*_: object) -> None:
-        raise KnowledgeError("bad_knowledge", "文件含有不允许的 DTD", "a DTD is not allowed in it")
+        raise KnowledgeError("bomb", "文件含有不允许的 DTD", "a DTD is not allowed in it")
 
     # Office files have none; entities that multiply each other live there.
     parser.StartDoctypeDeclHandler = refuse

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..analysis import clean, normalise
-from ..documents import BROKEN, BROKEN_REASON, Block, Entry, Fault, visible
+from ..documents import BROKEN, BROKEN_REASON, JOINT, Block, Document, Entry, Fault, visible
+from . import File
 
 MAX_CELL = 32_767
 """Characters; Excel's own limit."""
@@ -79,6 +80,30 @@ def _name(cell: str) -> str:
 def is_header(cells: Iterable[str]) -> bool:
     """Whether a row names a column of questions and one of answers."""
     return {"question", "answer"} <= set(columns(cells))
+
+
+def parts(
+    rows: Iterable[Row | Fault], file: File, name: str = ""
+) -> Iterator[Entry | Document | Fault]:
+    """What a file's table, or its sheet called `name`, is read as.
+
+    Questions and answers where it names them; where it does not, a text for a file of which any
+    table is wanted, else a fault.
+    """
+    if not file.any_table:
+        yield from entries(rows, file.name)
+        return
+    rows = list(rows)
+    filled = _filled(rows, [])
+    if any(is_header(row.cells) for row in itertools.islice(filled, HEADER_WITHIN)):
+        yield from entries(rows, file.name)
+    elif found := [row for row in rows if isinstance(row, Row) and not row.is_empty]:
+        yield from (row for row in rows if isinstance(row, Fault))
+        # A line across the table is its title, or a remark above it.
+        at = next((i for i, row in enumerate(found) if sum(map(bool, row.cells)) > 1), len(found))
+        above = [Block(" ".join(row.cells), row.spot) for row in found[:at]]
+        blocks = (*above, *readable(found[at:], found[0].spot))
+        yield Document(JOINT.join(filter(None, (file.stem, name))), blocks)
 
 
 def entries(rows: Iterable[Row | Fault], name: str) -> Iterator[Entry | Fault]:

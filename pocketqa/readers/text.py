@@ -41,12 +41,12 @@ def text(file: File) -> str:
     """The text of a file, less its characters NUL.
 
     Raises:
-        KnowledgeError: `bad_knowledge`, with the reason.
+        KnowledgeError: `wrong_suffix` or `damaged`, with the reason.
     """
     for magic, kind in _BINARY.items():
         if file.data.startswith(magic):
             raise KnowledgeError(
-                "bad_knowledge",
+                "wrong_suffix",
                 f"这不是文本，像是 {kind} 文件；请改正扩展名",
                 f"not text, but {kind} by its first bytes: give it the right suffix",
             )
@@ -54,7 +54,7 @@ def text(file: File) -> str:
         return decode(file.data).replace("\0", "")
     except UnicodeError as error:
         raise KnowledgeError(
-            "bad_knowledge",
+            "damaged",
             "文件无法读取:编码不是 UTF-8、GB18030 或 UTF-16，请另存为 UTF-8",
             f"cannot be read, save it as UTF-8: {error}",
         ) from None

@@ -30,22 +30,13 @@ def read(file: File) -> Iterator[Part]:
     """Paragraphs, with the place `¶n`, and tables; where no style is a heading, numbers may be.
 
     Raises:
-        KnowledgeError: `bad_knowledge`, where it wants a password or is too large.
+        KnowledgeError: where it wants a password or is too large.
     """
     import docx
 
     if file.data.startswith(b"\xd0\xcf\x11\xe0"):
         raise _old() if b"WordDocument".decode().encode("utf-16-le") in file.data else encrypted()
-    with zipfile.ZipFile(io.BytesIO(file.data)) as package:
-        size = sum(
-            i.file_size for i in package.infolist() if i.filename.endswith((".xml", ".rels"))
-        )
-    if size > MAX_XML:
-        raise KnowledgeError(
-            "bad_knowledge",
-            f"文档过大(解压后超过 {MAX_XML >> 20} MB)，请拆分",
-            f"over {MAX_XML >> 20} MB unpacked: split it",
-        )
+    require_small(file.data)
     opened = docx.Document(io.BytesIO(file.data))
     found = list(_blocks(opened.element.body, _levels(opened.styles), file))
     if not any(isinstance(item, Block) and item.level for item in found):
@@ -53,9 +44,27 @@ def read(file: File) -> Iterator[Part]:
     yield from prose.parts(file, found)
 
 
+def require_small(data: bytes) -> None:
+    """Refuse an office file whose XML would fill the memory.
+
+    Raises:
+        KnowledgeError: `bomb`.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        size = sum(
+            i.file_size for i in package.infolist() if i.filename.endswith((".xml", ".rels"))
+        )
+    if size > MAX_XML:
+        raise KnowledgeError(
+            "bomb",
+            f"文档过大(解压后超过 {MAX_XML >> 20} MB)，请拆分",
+            f"over {MAX_XML >> 20} MB unpacked: split it",
+        )
+
+
 def _old() -> KnowledgeError:
     return KnowledgeError(
-        "bad_knowledge",
+        "unsupported_file",
         "这是旧的 .doc 文件；请用 Word 另存为 .docx",
         "an old .doc file: save it as .docx in Word",
     )

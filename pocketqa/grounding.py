@@ -1,0 +1,146 @@
+"""Whether an answer rests on its passages: its facts exactly, its sentences by a measure. Pure.
+
+`NumbersFrom` is the constraint under which an answer is decoded; `check` is what finds the rest
+afterwards. `asks_for` and `has` tell before that what is asked for is not there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .analysis import clean, is_character, terms
+from .aspects import NAMES, Kind, asks_for, has
+from .constraining import NumbersFrom
+from .extracting import sentences
+from .facts import ungrounded
+
+__all__ = ["NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "has", "support"]
+
+SUPPORTED = 0.64
+"""Support from which on a sentence counts as supported; this and `NEAR` were chosen on one half of
+a labelled set, benchmarks/grounding.jsonl."""
+FLIP = 0.12
+"""What a sentence loses that may deny what its passage says, or say what it denies."""
+NEAR = 0.85
+"""How like a clause of the source a clause must be to say the contrary of it: then no support."""
+SHORTEST = 6
+"""Letters; less is no statement: 可以。"""
+_CLAUSE = re.compile(r"[，,。；;：:！!？?\n]")
+_NEGATION = re.compile(
+    r"不(?!动产|仅|但|同|论|管)|无(?!论)|未(?!成年)|没|非(?!常)|免(?!冠)|勿|\b(?:not?|never|none)\b|n't"
+)
+_ADMISSION = re.compile(
+    r"(?:材料|知识库|资料|原文|文中|以上|上述|提供的)\S{0,8}(?:没有|未|无)\S{0,3}"
+    r"(?:提|写|说|包含|涉及|规定|列|明|给|相关|找)|(?:material|passage)s? (?:does|do) not"
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What of an answer its passages do not bear out.
+
+    Attributes:
+        numbers: facts as written (see `facts`) that neither passages nor question state.
+        unsupported: its sentences that the passages do not support.
+    """
+
+    numbers: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing was found."""
+        return not self.numbers and not self.unsupported
+
+
+def check(answer: str, question: str, passages: Sequence[str]) -> Verdict:
+    """What of `answer` neither `passages` (title and text, one string each) nor `question` say."""
+    sources = [*passages, question]
+    found = [sentence for source in sources for sentence in sentences(source)]
+    unsupported = [
+        sentence
+        for sentence in sentences(answer)
+        if _is_statement(sentence) and support(sentence, found) < SUPPORTED
+    ]
+    return Verdict(tuple(ungrounded(answer, sources)), tuple(unsupported))
+
+
+def support(sentence: str, sources: Sequence[str]) -> float:
+    """How well sentences of the sources bear out `sentence`, from 0 to 1.
+
+    The share of its characters (two thirds) and of its pairs of characters that its best source
+    sentence has; for a sentence that joins several, the mean of its clauses'. Less `FLIP` where a
+    clause is negated and the source's nearest one is not, or the other way; none where those are
+    `NEAR`.
+    """
+    known = [_Held.of(source) for source in sources]
+    if not known:
+        return 0.0
+    clauses = _clauses(sentence)
+    weights = [len(clause) for clause in clauses]
+    parts = [_best(clause, known) for clause in clauses]
+    mean = sum(w * part for w, part in zip(weights, parts, strict=True)) / max(1, sum(weights))
+    likeness = _flipped(clauses, [part for source in sources for part in _clauses(source)])
+    lost = 1.0 if likeness >= NEAR else FLIP * (likeness > 0)
+    return max(0.0, max(_best(sentence, known), mean) - lost)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The characters and pairs of a text."""
+
+    characters: tuple[str, ...]
+    pairs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> _Held:
+        letters = tuple(char for char in clean(text) if char.isalnum())
+        return cls(letters, tuple(term for term in terms(text) if not is_character(term)))
+
+    def share_in(self, other: _Held) -> float:
+        return (2 * _share(self.characters, other.characters) + _share(self.pairs, other.pairs)) / 3
+
+
+def _share(found: tuple[str, ...], known: tuple[str, ...]) -> float:
+    held = frozenset(known)
+    return sum(each in held for each in found) / len(found) if found else 0.0
+
+
+def _best(text: str, known: list[_Held]) -> float:
+    held = _Held.of(text)
+    return max(map(held.share_in, known))
+
+
+def _clauses(text: str) -> list[str]:
+    return [clause for clause in _CLAUSE.split(text) if any(map(str.isalnum, clause))]
+
+
+def _flipped(clauses: list[str], sources: list[str]) -> float:
+    """How like a clause is to the one of the sources most like it, where one of both is negated.
+
+    The greatest of all clauses; 0 where both are negated, or neither.
+    """
+    held = [(_Held.of(source).characters, source) for source in sources]
+    found = [(*_nearest(clause, held), clause) for clause in clauses]
+    return max(
+        (like for like, source, clause in found if _negates(source) != _negates(clause)),
+        default=0.0,
+    )
+
+
+def _nearest(clause: str, held: list[tuple[tuple[str, ...], str]]) -> tuple[float, str]:
+    own = _Held.of(clause).characters
+    return max(((_share(own, each) + _share(each, own)) / 2, source) for each, source in held)
+
+
+def _negates(clause: str) -> bool:
+    return bool(_NEGATION.search(clause))
+
+
+def _is_statement(sentence: str) -> bool:
+    """Not a heading, a few letters, or that the material does not say something."""
+    letters = sum(map(str.isalnum, sentence))
+    is_heading = sentence.endswith(("：", ":")) and letters < 20
+    return letters >= SHORTEST and not is_heading and not _ADMISSION.search(sentence)

@@ -1,0 +1,191 @@
+"""What is said from passages: the model's words under checks, or the passages' own.
+
+The model's numbers are those of its passages or of the question: where the engine can, it decodes
+under that constraint; where it can't (a remote one), each sentence is held back until it is
+checked. What fails, what the model can't say at present, and what it only echoes is said in the
+passages' own sentences instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from . import grounding, prompt
+from .analysis import normalise
+from .dialogue import Turn
+from .engine import Generation, Message, Options
+from .errors import PocketQAError
+from .extracting import extract
+from .passages import Passage
+from .protocol import FinishReason, Piece, Received, Way
+from .services import Cancellation, Services
+
+NOTES: dict[Way, str] = {
+    "curated": "",
+    "generated": "<small><i>(由语言模型自动生成)</i></small>",
+    "extracted": "<small><i>(摘自原文)</i></small>",
+}
+"""What evidence says of who wrote the answer."""
+DOUBTFUL = "<small><i>(部分内容在依据中没有找到，请以原文为准)</i></small>"
+"""… after that, of an answer with a sentence that its passages do not support."""
+EXTRACT = 300
+"""Characters of an answer in the passages' own words."""
+UNAVAILABLE = ("model_unavailable", "queue_full")
+"""Why a model can't answer at present, while the passages can."""
+ABSENT = {
+    "zh": "材料里没有写明{what}，我不能随意作答。材料中相关的内容是：\n",
+    "en": "The material does not state {what}, and I do not guess. What it says:\n",
+}
+
+_SENTENCE_ENDS = re.compile(r".*?(?:[。！？!?；;\n]|\.(?=\s))", re.DOTALL)
+_NUMBER_BEGINS = re.compile(r".*?(?=[!-~]*[0-9][!-~]*\Z|\Z)", re.DOTALL)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and what it is answered from."""
+
+    question: str
+    history: tuple[Turn, ...]
+    passages: tuple[Passage, ...]
+    short: bool = False
+
+    @property
+    def texts(self) -> list[str]:
+        """Title and text of each passage."""
+        return [f"{passage.title}\n{passage.text}" for passage in self.passages]
+
+    @property
+    def sources(self) -> list[str]:
+        """What an answer's numbers must come from."""
+        return [*self.texts, self.question]
+
+
+def whole(text: str, received: Received) -> Iterator[Piece]:
+    """An answer that is known at once."""
+    yield Piece(text, None, received)
+    yield Piece("", "stop", received)
+
+
+def freely(
+    messages: Callable[[], list[Message]],
+    received: Received,
+    services: Services,
+    cancellation: Cancellation,
+) -> Iterator[Piece]:
+    """What the model says of itself; `messages` is called when the iteration begins."""
+    config = services.config
+    options = Options(config.max_new_tokens, config.temperature)
+    generation = services.engine.submit(messages(), options)
+    cancellation.attach(generation.cancel)
+    for delta in generation:
+        yield Piece(delta, None, received)
+    yield Piece("", generation.finish_reason or "abort", received)
+
+
+def from_passages(
+    asked: Asked, received: Received, services: Services, cancellation: Cancellation
+) -> Iterator[Piece]:
+    """An answer from passages, by the first way that serves: see this module."""
+    lang = prompt.language(asked.question)
+    kind = grounding.asks_for(asked.question)
+    if kind and not grounding.has(kind, asked.texts):
+        absent = ABSENT[lang].format(what=grounding.NAMES[kind][lang == "en"])
+        yield from whole(absent + _extract(asked), _extracted(received))
+        return
+    try:
+        generation = _submit(asked, services)
+    except PocketQAError as error:
+        if error.code not in UNAVAILABLE:
+            raise
+        log.info("in the passages' own words: %s", error.code)
+        yield from whole(_extract(asked), _extracted(received))
+        return
+    cancellation.attach(generation.cancel)
+    yield from _checked(asked, generation, received, services)
+
+
+def _submit(asked: Asked, services: Services) -> Generation:
+    config, engine = services.config, services.engine
+    wording = services.wordings[prompt.language(asked.question)]
+    messages = prompt.grounded(
+        wording.qa if asked.short else wording.chat,
+        asked.question,
+        asked.history,
+        asked.passages,
+        lambda messages: engine.count(messages) <= engine.max_prompt_tokens,
+        wording.asked,
+    )
+    constraint = grounding.NumbersFrom(asked.sources)
+    return engine.submit(
+        messages, Options(config.max_new_tokens, config.temperature, constraint=constraint)
+    )
+
+
+def _checked(
+    asked: Asked, generation: Generation, received: Received, services: Services
+) -> Iterator[Piece]:
+    """The model's answer; where it fails, the passages' sentences after what has been said."""
+    said = ""
+    for delta in _new(asked, _checkable(generation, services.engine.constrains)):
+        if grounding.ungrounded(said + delta, asked.sources):
+            log.info("a number of the answer is in no passage: in the passages' own words")
+            generation.cancel()
+            lead = "\n" if said and not said.endswith("\n") else ""
+            yield from whole(lead + _extract(asked), _extracted(received))
+            return
+        said += delta
+        yield Piece(delta, None, received)
+    reason: FinishReason = generation.finish_reason or "abort"
+    if not said and reason == "stop":  # an echo of the question, or nothing at all
+        yield from whole(_extract(asked), _extracted(received))
+        return
+    if grounding.check(said, asked.question, asked.texts).unsupported:
+        received = replace(
+            received, clue_data=(*received.clue_data[:2], NOTES["generated"] + DOUBTFUL)
+        )
+    yield Piece("", reason, received)
+
+
+def _checkable(deltas: Iterable[str], constrained: bool) -> Iterator[str]:
+    """The deltas, never ending within a number; whole sentences where nothing was constrained."""
+    complete = _NUMBER_BEGINS if constrained else _SENTENCE_ENDS
+    held = ""
+    for delta in deltas:
+        held += delta
+        while (found := complete.match(held)) and found[0]:
+            yield found[0]
+            held = held[found.end() :]
+    if held:
+        yield held
+
+
+def _new(asked: Asked, deltas: Iterator[str]) -> Iterator[str]:
+    """The deltas, held back until they hold a character that neither question nor titles have.
+
+    A small model may repeat a question and stop: then nothing is said.
+    """
+    titles = (passage.title for passage in asked.passages)
+    known = set(normalise("".join((asked.question, *titles))))
+    held: str | None = ""
+    for delta in deltas:
+        if held is not None:
+            held += delta
+            if set(normalise(held)) <= known:
+                continue
+            delta, held = held, None
+        yield delta
+
+
+def _extract(asked: Asked) -> str:
+    return extract(asked.question, asked.passages, EXTRACT)
+
+
+def _extracted(received: Received) -> Received:
+    data = (*received.clue_data[:2], NOTES["extracted"])
+    return replace(received, clue_data=data, way="extracted")
