@@ -10,7 +10,7 @@ import pytest
 from servers import ROOT
 
 from pocketqa import app, config
-from pocketqa.answering import Cancellation
+from pocketqa.services import Cancellation
 from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.facts import ungrounded

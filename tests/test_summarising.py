@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeModel
 
 from pocketqa import summarising
-from pocketqa.answering import Cancellation
+from pocketqa.services import Cancellation
 from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError, RequestError
