@@ -10,11 +10,11 @@ import pytest
 from servers import ROOT
 
 from pocketqa import app, config
-from pocketqa.services import Cancellation
 from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.facts import ungrounded
 from pocketqa.protocol import Received
+from pocketqa.services import Cancellation
 from pocketqa.summarising import MAX_PARTS, OVERALL, summary
 
 pytestmark = pytest.mark.model

@@ -8,11 +8,11 @@ import pytest
 from fakes import FakeModel
 
 from pocketqa import summarising
-from pocketqa.services import Cancellation
 from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError, RequestError
 from pocketqa.protocol import Piece, Received
+from pocketqa.services import Cancellation
 from pocketqa.summarising import AT_ONCE, MAX_PARTS, OVERALL, summary
 
 TOPICS = "春夏秋冬风雨雷电山水花草"
