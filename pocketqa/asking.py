@@ -23,7 +23,7 @@ class Reader(Protocol):
 
 
 class Stoppable(Protocol):
-    """What may be told how to stop an answer; `answering.Cancellation` is."""
+    """What may be told how to stop an answer; `services.Cancellation` is."""
 
     def attach(self, stop: Callable[[], None]) -> None: ...
 

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from .analysis import normalise
+from .analysis import clean, normalise, words
 from .facts import ungrounded
 
 ALIKE = 0.8
 """Of a sentence's pairs of characters, those that an earlier one has, from which on it repeats."""
+
+SUPPORTED = 0.6
+"""Of a sentence's words, those that the text has to have."""
 
 # A full stop ends a sentence before a space, but not after a digit: 1. is a mark, 3.5 a number.
 _ENDS = re.compile(r"[。！？!?\n]+[”’」』）)]*|(?<=[^\d\s])\.[”’\")]*(?=\s)")
@@ -41,12 +44,12 @@ def told(deltas: Iterable[str], is_cut: Callable[[], bool]) -> Iterator[str]:
     held = ""
     for delta in deltas:
         *whole, held = _split(held + delta)
-        yield from filter(None, map(_ended, whole))
+        yield from filter(None, map(ended, whole))
         if _LOOP.search(held):
             return
     if is_cut():
         return
-    if rest := _ended(held):
+    if rest := ended(held):
         yield rest
 
 
@@ -56,12 +59,14 @@ def plain(sentence: str) -> str:
     return _LEAD.sub("", _MARK.sub("", text)).strip()
 
 
-def _ended(sentence: str) -> str:
+def ended(sentence: str) -> str:
     """A sentence in plain, with its full stop; `''` for what only leads to others, or is none."""
     text = plain(sentence)
     if text.endswith(("：", ":")) or not any(char.isalnum() for char in text):
         return ""
-    return text if text.endswith(_CLOSED) else text + ("." if text.isascii() else "。")
+    if not text.endswith(_CLOSED):
+        text = text.rstrip("；;，,、") + ("." if text.isascii() else "。")
+    return text
 
 
 def _split(text: str) -> list[str]:
@@ -83,15 +88,21 @@ class Checker:
 
     def __init__(self, source: str) -> None:
         self.said = 0
-        self._source = source
+        self._source, self._clean = source, clean(source)
         self._keys: list[set[str]] = []
 
     def judge(self, sentence: str) -> Verdict:
-        """Whether it may be said: `bad` where its numbers are not the text's."""
+        """Whether it may be said: `bad` where it says what the text does not."""
         pairs = _pairs(sentence)
         if any(_overlap(pairs, earlier) >= ALIKE for earlier in self._keys):
             return "repeats"
-        return "good" if pairs and not ungrounded(sentence, [self._source]) else "bad"
+        if not pairs or ungrounded(sentence, [self._source]) or not self._is_supported(sentence):
+            return "bad"
+        return "good"
+
+    def _is_supported(self, sentence: str) -> bool:
+        found = {word for word, _ in words(sentence) if len(word) > 1}
+        return sum(word in self._clean for word in found) >= SUPPORTED * len(found)
 
     def say(self, sentence: str) -> str:
         """Take note that it is said."""

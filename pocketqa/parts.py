@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from .asked import Block
 from .central import Centrality, size
@@ -42,7 +43,7 @@ class Part:
         """All of it, a paragraph a line."""
         return _joined(self.sentences)
 
-    @property
+    @cached_property
     def size(self) -> float:
         """What it costs to read, as `central.size` counts."""
         return sum(size(each.text) for each in self.sentences)

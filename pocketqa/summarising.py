@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 
 from . import asked, parts
 from .asked import Block, Wish
 from .asking import Reader, Requests, Stoppable, Stopped
 from .central import Centrality, size
-from .checking import Checker, told
+from .checking import Checker, ended, told
 from .constraining import NumbersFrom
 from .documents import sentences
 from .engine import Generation, Message, Options
@@ -31,9 +32,14 @@ AT_ONCE = 4
 """Parts that the model has at once."""
 POINT_TOKENS = 100
 """Longest answer to a part; whoever says more has begun to ramble."""
-POINT_SENTENCES = 2
+QUOTED = 1
+"""Of a summary's or a point's sentences, those of the text itself: its most central ones. A small
+model says what a text is about and dwells on its beginning; they bring the facts from the rest."""
+LONGEST_QUOTE = 140
 SENTENCE_TOKENS = 90
 """Longest answer for a sentence that is wanted."""
+SAMPLE = 300
+"""Sentences that tell a text's language."""
 MIN_ROOM = 60
 """Below this a text is cut instead of chosen from."""
 
@@ -112,7 +118,7 @@ class _Writer:
 
     def __init__(self, requests: Requests, whole: Part, wish: Wish) -> None:
         self._requests, self._whole, self._wish = requests, whole, wish
-        self._language = language(whole.text)
+        self._language = language(Part(whole.sentences[:SAMPLE]).text)
         self.is_cut = False
         """Whether the last answer ended at the limit of tokens."""
 
@@ -136,7 +142,8 @@ class _Writer:
         """One request, for all of a short text, or for the most central of a long one."""
         wanted = self._wish.sentences or (4 if self._whole.size > 600 else 3)
         wanted = min(wanted, len(self._whole.sentences))
-        yield from self._answer(self._whole, SHORT, wanted, self._wish.characters)
+        quoted = QUOTED if wanted > 1 else 0
+        yield from self._answer(self._whole, SHORT, wanted, quoted, self._wish.characters)
 
     def _overall(self, points: list[str]) -> Iterator[str]:
         """The whole, from its points; from points of points where they do not fit."""
@@ -168,9 +175,9 @@ class _Writer:
         while waiting or running:
             while waiting and len(running) < AT_ONCE:
                 at, part = waiting[0]
-                text = self._text(part, PART_ROOM, POINT_SENTENCES)
+                text = self._text(part, PART_ROOM, 1)
                 try:
-                    asking = self._ask(text, POINT_SENTENCES, POINT_TOKENS)
+                    asking = self._ask(text, 1, POINT_TOKENS)
                 except RequestError as error:
                     if error.code == "queue_full" and running:
                         break  # others ask, too: go on with fewer at once
@@ -178,24 +185,27 @@ class _Writer:
                 running.append((at, text, asking))
                 waiting.popleft()
             at, text, generation = running.popleft()
-            for sentence in self._checked(text, generation, POINT_SENTENCES):
+            for sentence in self._checked(text, generation, 1 + QUOTED, QUOTED):
                 yield at, sentence
 
-    def _answer(self, part: Part, room: float, count: int, length: int = 0) -> Iterator[str]:
-        """One request about a part, as deltas."""
-        text = self._text(part, room, count)
-        generation = self._ask(text, count, SENTENCE_TOKENS * count)
+    def _answer(
+        self, part: Part, room: float, count: int, quoted: int = 0, length: int = 0
+    ) -> Iterator[str]:
+        """One request about a part, as deltas: `count` sentences, of which some are `quoted`."""
+        text = self._text(part, room, count - quoted)
+        generation = self._ask(text, count - quoted, SENTENCE_TOKENS * count)
         last, said = "", 0
-        for sentence in self._checked(text, generation, count):
+        for sentence in self._checked(text, generation, count, quoted):
             if length and said and said + len(sentence) > length:
                 return
             yield _gap(last) + sentence
             last, said = sentence, said + len(sentence)
         self.is_cut = generation.finish_reason == "length"
 
-    def _checked(self, text: str, generation: Generation, most: int) -> Iterator[str]:
-        """The sentences that may be said, `most` at most; at least one."""
+    def _checked(self, text: str, generation: Generation, most: int, quoted: int) -> Iterator[str]:
+        """The sentences that may be said, then the text's own; `most` altogether."""
         checker = Checker(text)
+        quotes = _quotes(text, checker)
         with closing(self._requests.deltas(generation)) as deltas:
             for sentence in told(deltas, lambda: generation.finish_reason == "length"):
                 verdict = checker.judge(sentence)
@@ -203,12 +213,11 @@ class _Writer:
                     break
                 if verdict == "good":
                     yield checker.say(sentence)
-                elif (instead := _instead(text, checker)) is not None:
-                    yield instead
-                if checker.said >= most:
+                else:
+                    yield from islice(quotes, 1)
+                if checker.said >= most - quoted:
                     break
-        if not checker.said and (instead := _instead(text, checker)) is not None:
-            yield instead
+        yield from islice(quotes, quoted if checker.said else max(1, quoted))
 
     def _text(self, part: Part, room: float, count: int) -> str:
         """What is read of a part: as much as there is room for, and as the prompt may have."""
@@ -261,13 +270,12 @@ def _lines(points: list[str]) -> Part:
     return parts.read([(point, None) for point in points])
 
 
-def _instead(text: str, checker: Checker) -> str | None:
-    """The most central sentence of a text that has not been said, in place of a bad one."""
-    found = sentences(text)
-    for at in Centrality(found).ranked():
+def _quotes(text: str, checker: Checker) -> Iterator[str]:
+    """Sentences of a text that have not been said, the most central first, long ones last."""
+    found = list(filter(None, map(ended, sentences(text))))
+    for at in sorted(Centrality(found).ranked(), key=lambda at: len(found[at]) > LONGEST_QUOTE):
         if checker.judge(found[at]) == "good":
-            return checker.say(found[at])
-    return None
+            yield checker.say(found[at])
 
 
 def _gap(last: str) -> str:

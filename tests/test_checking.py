@@ -43,9 +43,10 @@ def test_marks_that_belong_to_the_text_stay() -> None:
 
 def test_judging() -> None:
     checker = Checker("工本费20元，期限15日。")
-    assert checker.judge("收费20元。") == "good"
+    assert checker.judge("工本费20元。") == "good"
     assert checker.judge("收费40元。") == "bad"
+    assert checker.judge("天气晴朗，适合郊游。") == "bad"
     assert checker.judge("……") == "bad"
     checker.say("工本费是20元。")
     assert checker.judge("工本费是20元！") == "repeats"
-    assert checker.judge("期限是15日。") == "good" and checker.said == 1
+    assert checker.judge("期限15日。") == "good" and checker.said == 1
