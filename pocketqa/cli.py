@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .passages import Hit, Passage
 
 
+CLIENT_EVENTS = ("CHAT_CS", "QA_CS", "SUM_CS", "GEN_CS")
+
+
 class _Group(click.Group):
     """Shows expected errors in both languages and exits with 1, without a traceback."""
 
@@ -209,14 +212,28 @@ def ask(text: str) -> None:
 @click.argument("host")
 @click.argument("port", type=int)
 @click.argument("text")
-@click.argument("event", type=click.Choice(["CHAT_CS", "QA_CS", "SUM_CS", "GEN_CS"]))
-def client(host: str, port: int, text: str, event: str) -> None:
-    """Ask a running server and print its frames, a line each, as they come."""
+@click.argument("event", default="CHAT_CS", type=click.Choice(CLIENT_EVENTS))
+@click.option("--event", "named", type=click.Choice(CLIENT_EVENTS), help="the same as an option")
+@click.option("--upload", type=click.Path(path_type=Path, exists=True), help="ask about this file")
+def client(
+    host: str, port: int, text: str, event: str, named: str | None, upload: Path | None
+) -> None:
+    """Ask a running server and print its frames, a line each, as they come.
+
+    What it says of an upload goes to standard error.
+    """
     from . import client as socketio_client
 
-    reason = socketio_client.ask(
-        host, port, text, event, lambda frame: click.echo(json.dumps(frame, ensure_ascii=False))
-    )
+    upload_id = ""
+    if upload:
+        said = socketio_client.upload(f"http://{host}:{port}", upload.name, upload.read_bytes())
+        click.echo(json.dumps(said, ensure_ascii=False), err=True)
+        upload_id = said["upload_id"]
+
+    def show(frame: dict[str, Any]) -> None:
+        click.echo(json.dumps(frame, ensure_ascii=False))
+
+    reason = socketio_client.ask(host, port, text, named or event, show, upload_id)
     sys.exit(1 if reason == "error" else 0)
 
 

@@ -45,7 +45,8 @@ class Fault:
         line: the line, row, page or paragraph, from 1; 0 is the file.
         spot: how people name it where it is not a line: "Sheet1!14", "p3", "¶12".
         code: what is wrong with a whole file, where that has a name: "encrypted", "damaged",
-            "bomb" (it would fill the memory), "wrong_suffix", "unsupported_file", "scanned".
+            "bomb" (it would fill the memory), "empty", "wrong_suffix", "unsupported_file",
+            "scanned".
     """
 
     file: str

@@ -163,7 +163,7 @@ def _warning(fault: Any) -> tuple[str, str]:
 def _as_error(fault: Any) -> KnowledgeError:
     if fault is None:
         return KnowledgeError("empty", "文件里没有文字", "there is no text in the file")
-    return KnowledgeError(fault.code or "empty", fault.reason_zh, fault.reason_en)
+    return KnowledgeError(fault.code or "damaged", fault.reason_zh, fault.reason_en)
 
 
 def _bomb() -> tuple[str, str, str]:

@@ -63,7 +63,7 @@ def read(file: File) -> Iterator[Part]:
             empty = False
             yield from tables.parts(rows, file, about.name if len(shown) > 1 else "")
     if empty:
-        yield Fault(file.name, 0, "文件是空的", "the file is empty")
+        yield Fault(file.name, 0, "文件是空的", "the file is empty", code="empty")
 
 
 def encrypted() -> KnowledgeError:

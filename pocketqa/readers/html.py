@@ -36,7 +36,7 @@ def read(file: File) -> Iterator[Part]:
     try:
         root = document_fromstring(content.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:
-        yield Fault(file.name, 0, "没有正文", "there is no text")
+        yield Fault(file.name, 0, "没有正文", "there is no text", code="empty")
         return
     if any("depth" in error.message for error in parser.error_log):
         yield Fault(file.name, 0, "嵌套过深，有内容未读", "nested too deep: some is not read")

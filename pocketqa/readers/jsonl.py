@@ -37,7 +37,7 @@ def read(file: File) -> Iterator[Part]:
         if number % TICK_EVERY == 0:
             file.tick(number / len(lines))
     if empty:
-        yield Fault(file.name, 0, "文件是空的", "the file is empty")
+        yield Fault(file.name, 0, "文件是空的", "the file is empty", code="empty")
 
 
 def _part(line: str, spot: str, name: str) -> Entry | Document | Fault:

@@ -124,7 +124,7 @@ def entries(rows: Iterable[Row | Fault], name: str) -> Iterator[Entry | Fault]:
         yield (
             Fault.at(name, first, zh, en)
             if first
-            else Fault(name, 0, "文件是空的", "the file is empty")
+            else Fault(name, 0, "文件是空的", "the file is empty", code="empty")
         )
         return
     named = columns(header.cells)
