@@ -200,6 +200,8 @@ def ask(text: str) -> None:
     services = assemble(config, indexing.open_index(config), engine)
     try:
         engine.wait()
+        if engine.failure:
+            raise engine.failure
         for piece in chat(request, Key("own:ask", "ask"), services, Cancellation()):
             click.echo(piece.delta, nl=False)
     finally:

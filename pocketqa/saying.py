@@ -1,9 +1,9 @@
 """What is said from passages: the model's words under checks, or the passages' own.
 
 The model's numbers are those of its passages or of the question: where the engine can, it decodes
-under that constraint; where it can't (a remote one), each sentence is held back until it is
-checked. What fails, what the model can't say at present, and what it only echoes is said in the
-passages' own sentences instead.
+under that constraint; where it can't (a remote one), each is checked when it has been said, before
+it is shown. What fails, what the model can't say at present, and what it only echoes is said in
+the passages' own sentences instead.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .dialogue import Turn
 from .engine import Generation, Message, Options
 from .errors import PocketQAError
 from .extracting import extract
+from .numerals import CHARACTERS
 from .passages import Passage
 from .prompt import MAX_MATERIAL
 from .protocol import FinishReason, Piece, Received, Way
@@ -44,8 +45,9 @@ ABSENT = {
     "en": "The material does not state {what}, and I do not guess. What it says:\n",
 }
 
-_SENTENCE_ENDS = re.compile(r".*?(?:[。！？!?；;\n]|\.(?=\s))", re.DOTALL)
-_NUMBER_BEGINS = re.compile(r".*?(?=[!-~]*[0-9][!-~]*\Z|\Z)", re.DOTALL)
+_NUMBER = rf"[!-~第{CHARACTERS}]"
+_NUMBER_AT_END = re.compile(rf"{_NUMBER}+\Z")
+_RUN = re.compile(rf"{_NUMBER}+|[^!-~第{CHARACTERS}]+")
 
 log = logging.getLogger(__name__)
 
@@ -155,35 +157,51 @@ def _checked(
 ) -> Iterator[Piece]:
     """The model's answer; where it fails, the passages' sentences after what has been said."""
     said = ""
-    for delta in _new(asked, _checkable(generation, services.engine.constrains)):
-        if grounding.ungrounded(said + delta, asked.sources):
+    for delta in _new(asked, _whole_numbers(generation)):
+        is_cut = generation.finish_reason == "length"  # and of a number perhaps only the beginning
+        is_free = not (services.engine.constrains or is_cut)
+        sound = delta if services.engine.constrains and not is_cut else _sound(said, delta, asked)
+        said += sound
+        if sound:
+            yield Piece(sound, None, received)
+        if len(sound) < len(delta) and is_free:
             log.info("a number of the answer is in no passage: in the passages' own words")
             generation.cancel()
             lead = "\n" if said and not said.endswith("\n") else ""
             yield from whole(lead + _extract(asked), _extracted(received))
             return
-        said += delta
-        yield Piece(delta, None, received)
     reason: FinishReason = generation.finish_reason or "abort"
     if not said and reason == "stop":  # an echo of the question, or nothing at all
         yield from whole(_extract(asked), _extracted(received))
         return
     if grounding.check(said, asked.question, asked.texts).unsupported:
-        received = replace(
-            received, clue_data=(*received.clue_data[:2], NOTES["generated"] + DOUBTFUL)
-        )
+        note = NOTES["generated"] + DOUBTFUL
+        received = replace(received, clue_data=(*received.clue_data[:2], note))
     yield Piece("", reason, received)
 
 
-def _checkable(deltas: Iterable[str], constrained: bool) -> Iterator[str]:
-    """The deltas, never ending within a number; whole sentences where nothing was constrained."""
-    complete = _NUMBER_BEGINS if constrained else _SENTENCE_ENDS
+def _sound(said: str, delta: str, asked: Asked) -> str:
+    """What of `delta`, after what was said, comes before a number that no source states."""
+    if not grounding.ungrounded(said + delta, asked.sources):
+        return delta
+    sound = ""
+    for run in _RUN.findall(delta):
+        if grounding.ungrounded(said + sound + run, asked.sources):
+            break
+        sound += run
+    return sound
+
+
+def _whole_numbers(deltas: Iterable[str]) -> Iterator[str]:
+    """The deltas, but that none ends within a number, date or address."""
     held = ""
     for delta in deltas:
         held += delta
-        while (found := complete.match(held)) and found[0]:
-            yield found[0]
-            held = held[found.end() :]
+        begin = _NUMBER_AT_END.search(held)
+        ready = held[: begin.start()] if begin else held
+        if ready:
+            yield ready
+        held = held[len(ready) :]
     if held:
         yield held
 

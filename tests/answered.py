@@ -11,7 +11,7 @@ from fakes import FakeModel
 from pocketqa.answer_evaluation import METRICS, Report, Row
 from pocketqa.config import Config
 from pocketqa.engine import Engine, Generation, Message, Options
-from pocketqa.errors import ModelError
+from pocketqa.errors import RequestError
 
 CORPUS = [
     {"_id": "a", "title": "食堂几点开门？", "text": "食堂早上7点开门。"},
@@ -25,6 +25,8 @@ QUERIES: list[dict[str, Any]] = [
     {"_id": "q4", "text": "停车场须知是什么？", "answers": ["地下二层"]},
 ]
 SAID = "早上7点或99点开门。"
+SHOWN = "早上7点或"
+"""… of it, as the passages state no other number and the model knows no other word."""
 
 
 class Engines:
@@ -44,7 +46,7 @@ class Failing(Engine):
 
     def submit(self, messages: list[Message], options: Options | None = None) -> Generation:
         if "停车场须知是什么" in messages[-1]["content"]:
-            raise ModelError("model_unavailable", "模型不可用", "no model")
+            raise RequestError("deadline_exceeded", "超时", "too late")
         return super().submit(messages, options)
 
 

@@ -133,7 +133,7 @@ def test_what_begins_like_the_question_is_given_whole(said: str) -> None:
 
 
 def test_a_stopped_answer_is_kept_as_far_as_it_went() -> None:
-    desk = Desk(model=FakeModel("一二三四五六七八九十" * 50, pause_s=0.01))
+    desk = Desk(model=FakeModel("甲乙丙丁戊己庚辛壬癸" * 50, pause_s=0.01))
     cancellation = Cancellation()
     said = ""
     for piece in desk.pieces("身份证丢了?", cancellation):

@@ -19,6 +19,7 @@ from pocketqa.config import Config, load
 from pocketqa.engine import Engine
 from pocketqa.errors import PocketQAError
 from pocketqa.passages import Hit, Passage
+from pocketqa.protocol import EVENTS
 
 PASSAGE = Passage(id="1", title="身份证丢失了怎么补办?", text="到派出所申请补领。")
 
@@ -76,15 +77,14 @@ def test_a_taken_request_id_is_refused_and_leaves_the_running_answer_alone() -> 
     slow.close()
 
 
-def test_what_no_version_answers_is_refused_in_the_acknowledgement(app: Flask) -> None:
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_unknown_upload_is_refused_in_the_acknowledgement(app: Flask, event: str) -> None:
     client = app.extensions["socketio"].test_client(app)
-    for event, fields, code in (
-        ("SUM_CS", {}, "unsupported"),
-        ("CHAT_CS", {"upload_id": "u"}, "unknown_upload"),
-    ):
-        ack = client.emit(event, {"text": "a", **fields}, callback=True)
-        assert ack["error"]["code"] == code
-        assert frames(client)[-1]["error"]["code"] == code
+    ack = client.emit(event, {"text": "a", "upload_id": "u"}, callback=True)
+    assert ack["error"]["code"] == "unknown_upload"
+    (frame,) = client.get_received()
+    assert frame["name"] == EVENTS[event]
+    assert frame["args"][0]["data"]["error"]["code"] == "unknown_upload"
 
 
 @pytest.mark.parametrize("payload", [None, 7, {}, {"request_id": ""}, {"request_id": "unknown"}])

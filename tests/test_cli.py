@@ -121,10 +121,14 @@ def test_client_without_a_server() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_event_of_a_later_version_is_answered_with_an_error(fake_server: Server) -> None:
-    done = pocketqa("client", "127.0.0.1", str(fake_server.port), "x", "SUM_CS")
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["data"]["error"]["code"] == "unsupported"
+@pytest.mark.parametrize("event", ["CHAT_CS", "QA_CS", "SUM_CS", "GEN_CS"])
+def test_every_event(fake_server: Server, event: str) -> None:
+    text = "居民身份证丢失了怎么补办？"
+    done = pocketqa("client", "127.0.0.1", str(fake_server.port), text, event)
+    frames = [json.loads(line)["data"] for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and frames[-1]["finish_reason"] == "stop"
+    assert "".join(frame["delta"] for frame in frames)
+    assert bool(frames[-1]["received"]["clue"]["data"]) is (event in ("CHAT_CS", "QA_CS"))
 
 
 def test_the_example_client(fake_server: Server, tmp_path: Path) -> None:

@@ -161,7 +161,9 @@ def test_a_busy_connection_and_a_full_queue(
         acks = [greedy.send(OK) for _ in range(3)]
         assert [ack["ok"] for ack in acks] == [True, True, False]
         assert acks[2]["error"]["code"] == "busy"
-        (frame,) = other.ask(OK)
+        grounded = other.ask(OK)
+        assert text_of(grounded) and grounded[-1]["received"]["clue"]["way"] == "extracted"
+        (frame,) = other.ask(OK, "GEN_CS")
         check_frame(frame)
         assert frame["error"]["code"] == "queue_full" and frame["error"]["retry_after_s"] > 0
         assert text_of(other.ask({"text": "你好"})), "what needs no model is answered all the same"

@@ -38,7 +38,12 @@ def test_the_real_model_in_a_dialogue(real_server: Server, connect: Connect) -> 
     client = connect(real_server)
     assert text_of(client.ask({"text": "你好"})) == "您好,欢迎您直接问我业务问题。"
     refused = client.ask({"text": "今天天气怎么样?"})
-    assert refused[-1]["received"]["clue"] == {"type": "", "data": [], "sources": []}
+    assert refused[-1]["received"]["clue"] == {
+        "type": "",
+        "data": [],
+        "way": "refused",
+        "sources": [],
+    }
     assert not refused[-1]["received"]["prompt"]
     assert refused[-1]["received"]["history"] == [["你好", "您好,欢迎您直接问我业务问题。"]]
 

@@ -8,6 +8,7 @@ import pytest
 from desk import ID_CARD, KEY, Desk
 from fakes import FakeModel
 
+from pocketqa import saying
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError
 from pocketqa.passages import Hit
@@ -78,11 +79,11 @@ class Unconstrained:
         return self._engine.submit(messages, replace(options, constraint=None))
 
 
-def test_an_engine_without_constraints_is_checked_a_sentence_at_a_time() -> None:
+def test_an_engine_without_constraints_is_checked_as_it_speaks() -> None:
     desk = Desk(model=FakeModel("请带上户口簿。工本费50元,当天12点办好。到派出所。"))
     desk.services = replace(desk.services, engine=Unconstrained(desk.engine))
     text, last = desk.ask("身份证丢了?")
-    assert text.startswith("请带上户口簿。\n") and "50" not in text and "12" not in text
+    assert text.startswith("请带上户口簿。工本费\n") and "50" not in text and "12" not in text
     assert last.received.way == "extracted"
     desk.engine.close()
 
@@ -119,3 +120,19 @@ def test_sensitive_words_are_neither_answered_nor_said(desk: Desk, tmp_path: Pat
     assert "派出所" not in desk.services.dialogues.history(KEY, 1)[0].answer
     before = len(desk.model.prompts)
     assert desk.ask("去哪里赌博?")[0] == REPLY["zh"] and len(desk.model.prompts) == before
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
+def test_deltas_do_not_end_within_a_number(step: int) -> None:
+    text = "共120元,第十二条,电话0571-88886666,见 www.a.cn/b 或12.5%。"
+    deltas = list(saying._whole_numbers(text[n : n + step] for n in range(0, len(text), step)))
+    assert "".join(deltas) == text
+    for number in ("120", "第十二", "0571-88886666", "www.a.cn/b", "12.5%"):
+        assert any(number in delta for delta in deltas), number
+
+
+def test_a_number_cut_by_the_limit_is_not_shown() -> None:
+    desk = Desk(model=FakeModel("到派出所,工本费20元。"), max_new_tokens=9)
+    text, last = desk.ask("身份证丢了?")
+    assert text == "到派出所,工本费" and last.finish_reason == "length"
+    desk.engine.close()
