@@ -30,7 +30,7 @@ from tqdm import tqdm  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
 from pocketqa import app, models  # noqa: E402
-from pocketqa.answer_metrics import char_f1, gold_recall  # noqa: E402
+from pocketqa.answer_metrics import char_f1, cmrc_f1, gold_recall  # noqa: E402
 from pocketqa.config import Config, load, usable_cores  # noqa: E402
 from pocketqa.engine import Options  # noqa: E402
 from pocketqa.engine import model as engine_model  # noqa: E402
@@ -124,13 +124,14 @@ def compared(
     """
     golds = [case.answers for case in asked]
     f1 = np.array([char_f1(*pair) for pair in zip(said, golds, strict=True)])
+    cmrc = [cmrc_f1(*pair) for pair in zip(said, golds, strict=True)]
     recall = [gold_recall(*pair) for pair in zip(said, golds, strict=True)]
     lost = np.array([char_f1(*pair) for pair in zip(reference, golds, strict=True)]) - f1
     error = float(lost.std(ddof=1)) / len(lost) ** 0.5 if len(lost) > 1 else 0.0
     same = [mine == theirs for mine, theirs in zip(said, reference, strict=True)]
     figures = {
         "char_f1": f1.mean(), "f1_lost": lost.mean(), "f1_lost_error": error,
-        "gold_recall": np.mean(recall), "same_answers": np.mean(same),
+        "gold_recall": np.mean(recall), "cmrc_f1": np.mean(cmrc), "same_answers": np.mean(same),
     }  # fmt: skip
     return {name: round(float(figure), 4) for name, figure in figures.items()}
 

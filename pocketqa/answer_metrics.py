@@ -1,6 +1,8 @@
 """How near an answer comes to those that people gave. Pure.
 
-`char_f1` is that of the CMRC 2018 evaluation (Cui et al. 2019, "A Span-Extraction Dataset for
+`gold_recall` and `char_f1` count characters that both say in the same order, with anything between
+them (longest common subsequence): an answer in a sentence of its own is not punished for being one.
+`cmrc_f1` is that of the CMRC 2018 evaluation (Cui et al. 2019, "A Span-Extraction Dataset for
 Chinese Machine Reading Comprehension", EMNLP): Chinese by characters, anything else by words,
 punctuation left out; what counts as shared is the longest run that both have in common.
 """
@@ -8,7 +10,7 @@ punctuation left out; what counts as shared is the longest run that both have in
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇"
 _WORD = rf"[^\W_{_HAN}]+"
@@ -25,9 +27,19 @@ def segments(text: str) -> list[str]:
     return _SEGMENT.findall(text.lower())
 
 
-def char_f1(answer: str, golds: Sequence[str]) -> float:
+def cmrc_f1(answer: str, golds: Sequence[str]) -> float:
     """F1 of the longest common run of segments, between 0 and 1; of several golds the best."""
-    return max(_f1(segments(answer), segments(gold)) for gold in golds)
+    said = segments(answer)
+    return max(_f1(_longest_run, said, segments(gold)) for gold in golds)
+
+
+def char_f1(answer: str, golds: Sequence[str]) -> float:
+    """F1 of the longest common subsequence of characters; of several golds the best.
+
+    Twice its length over the lengths of both, of the same characters as in `gold_recall`.
+    """
+    said = _characters(answer)
+    return max(_f1(_common, said, _characters(gold)) for gold in golds)
 
 
 def gold_recall(answer: str, golds: Sequence[str]) -> float:
@@ -45,8 +57,12 @@ def agreement(expected: Sequence[int], found: Sequence[int]) -> float:
     return sum(equal) / len(equal) if equal else 1.0
 
 
-def _f1(answer: Sequence[str], gold: Sequence[str]) -> float:
-    shared = _longest_run(answer, gold)
+def _f1(
+    common: Callable[[Sequence[str], Sequence[str]], int],
+    answer: Sequence[str],
+    gold: Sequence[str],
+) -> float:
+    shared = common(answer, gold)
     return 2 * shared / (len(answer) + len(gold)) if shared else 0.0
 
 

@@ -1,8 +1,8 @@
 """Question sets in the BEIR layout (Thakur et al. 2021): corpus, queries, relevance judgements.
 
     corpus.jsonl    {"_id", "title", "text", "category"?} a line
-    queries.jsonl   {"_id", "text", "split"?} a line
-    qrels/test.tsv  query-id, corpus-id, score, under this header
+    queries.jsonl   {"_id", "text", "split"?, "answers"?} a line
+    qrels/test.tsv  query-id, corpus-id, score, under this header; not needed for answers
 
 Without corpus.jsonl the corpus is the demo knowledge, under the ids that indexing gives it.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import indexing
 from .config import data_folder
@@ -43,6 +44,25 @@ class Dataset:
     qrels: dict[str, dict[str, int]]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question and the answers that people gave; several where each is right."""
+
+    id: str
+    text: str
+    golds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswerSet:
+    """A corpus and the questions that have answers; `skipped` is the number of those without."""
+
+    name: str
+    passages: list[Passage]
+    questions: list[Asked]
+    skipped: int
+
+
 def load(folder: Path, split: str | None = None) -> Dataset:
     """Read a set; `split` chooses the queries with this value of the field `split`.
 
@@ -52,19 +72,7 @@ def load(folder: Path, split: str | None = None) -> Dataset:
         KnowledgeError: `no_such_path`; `not_beir` where the folder is not of the layout;
             `bad_file` with file and line; `no_queries` where none is left.
     """
-    if not folder.is_dir():
-        raise KnowledgeError(
-            "no_such_path", f"没有这个文件夹：{folder}", f"no such folder: {folder}"
-        )
-    missing = [name for name in (QUERIES, QRELS) if not (folder / name).is_file()]
-    if missing:
-        raise KnowledgeError(
-            "not_beir",
-            f"{folder} 不是 BEIR 格式，缺少 {'、'.join(missing)}；"
-            f"应有 {CORPUS}、{QUERIES}、{QRELS}",
-            f"{folder} is not of the BEIR layout, it lacks {', '.join(missing)}: "
-            f"there must be {CORPUS}, {QUERIES} and {QRELS}",
-        )
+    _require(folder, QUERIES, QRELS)
     passages = _corpus(folder / CORPUS)
     texts, chosen = _queries(folder / QUERIES, split)
     qrels = _qrels(folder, {passage.id for passage in passages}, set(texts))
@@ -77,6 +85,51 @@ def load(folder: Path, split: str | None = None) -> Dataset:
             f"no query of {folder}{of} has a relevant passage",
         )
     return Dataset(folder.resolve().name, passages, kept, {name: qrels[name] for name in kept})
+
+
+def load_answers(folder: Path, split: str | None = None) -> AnswerSet:
+    """Read a set's corpus and the questions with `answers`: a text, or a list of texts.
+
+    Raises:
+        KnowledgeError: as `load`; `no_queries` where no question has answers.
+    """
+    _require(folder, QUERIES)
+    passages = _corpus(folder / CORPUS)
+    texts, chosen = _queries(folder / QUERIES, split)
+    golds = {}
+    for number, row in rows(folder / QUERIES):
+        golds[string(row, "_id", folder / QUERIES, number)] = _golds(row, folder, number)
+    questions = [Asked(name, texts[name], golds[name]) for name in chosen if golds[name]]
+    if not questions:
+        raise KnowledgeError(
+            "no_queries", f"{folder} 中没有带 answers 的问题", f"no query of {folder} has answers"
+        )
+    return AnswerSet(folder.resolve().name, passages, questions, len(chosen) - len(questions))
+
+
+def _golds(row: dict[str, Any], folder: Path, number: int) -> tuple[str, ...]:
+    given = row.get("answers") or []
+    found = [given] if isinstance(given, str) else given
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        zh, en = "answers 应为字符串的列表", "answers must be a list of strings"
+        raise bad(folder / QUERIES, number, zh, en)
+    return tuple(each for each in found if each.strip())
+
+
+def _require(folder: Path, *files: str) -> None:
+    if not folder.is_dir():
+        raise KnowledgeError(
+            "no_such_path", f"没有这个文件夹：{folder}", f"no such folder: {folder}"
+        )
+    missing = [name for name in files if not (folder / name).is_file()]
+    if missing:
+        raise KnowledgeError(
+            "not_beir",
+            f"{folder} 不是 BEIR 格式，缺少 {'、'.join(missing)}；"
+            f"应有 {'、'.join((CORPUS, *files))}",
+            f"{folder} is not of the BEIR layout, it lacks {', '.join(missing)}: "
+            f"there must be {', '.join((CORPUS, *files))}",
+        )
 
 
 def _corpus(path: Path) -> list[Passage]:

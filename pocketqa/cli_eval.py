@@ -1,4 +1,4 @@
-"""`pocketqa eval`: measure retrieval and refusal on question sets of your own."""
+"""`pocketqa eval`: measure retrieval, refusal and answers on question sets of your own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .cli_eval_answers import answers
+
 if TYPE_CHECKING:
     from .beir import Dataset
     from .evaluation import Report
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 @click.group("eval")
 def evaluate() -> None:
-    """Measure: rankings, probabilities, speed and refusals on question sets."""
+    """Measure: rankings, probabilities, speed, refusals and answers on question sets."""
+
+
+evaluate.add_command(answers)
 
 
 @evaluate.command()

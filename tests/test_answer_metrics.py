@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa.answer_metrics import agreement, char_f1, gold_recall, segments
+from pocketqa.answer_metrics import agreement, char_f1, cmrc_f1, gold_recall, segments
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,26 @@ def test_chinese_by_characters_anything_else_by_words(text: str, expected: list[
         ("", ["蓝"], 0.0),
         ("。", ["。"], 0.0),
         ("NBA总冠军", ["nba 总冠军"], 1.0),
+    ],
+)
+def test_cmrc_f1(answer: str, golds: list[str], f1: float) -> None:
+    assert cmrc_f1(answer, golds) == pytest.approx(f1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "golds", "f1"),
+    [
+        ("4分钟。", ["4分钟"], 1.0),
+        # All that is shared counts: 春秋战国, with 和 between.
+        ("春秋和战国", ["春秋战国"], 2 * 4 / (5 + 4)),
+        ("战国春秋", ["春秋战国"], 2 * 2 / (4 + 4)),
+        ("A-1 型", ["a1"], 2 * 2 / (3 + 2)),
+        # Characters, not words: one letter is one.
+        ("net", ["nets"], 2 * 3 / (3 + 4)),
+        ("1958年", ["在1958年出版", "1958年"], 1.0),
+        ("红", ["蓝", "绿"], 0.0),
+        ("", ["蓝"], 0.0),
+        ("。", ["。"], 0.0),
     ],
 )
 def test_char_f1(answer: str, golds: list[str], f1: float) -> None:

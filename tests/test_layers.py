@@ -44,12 +44,12 @@ RANK = {
     **dict.fromkeys(["retriever", "queries", "grounding"], 4),
     **dict.fromkeys(["prompt", "models", "indexing", "export", "live"], 5),
     **dict.fromkeys(["answering", "editing", "beir", "evaluation", "reliability"], 6),
-    **dict.fromkeys(["expansion", "answer_metrics"], 6),
+    **dict.fromkeys(["expansion", "answer_metrics", "answer_evaluation", "answer_runs"], 6),
     **dict.fromkeys(["running", "client"], 7),
     **dict.fromkeys(["events", "views"], 8),
     "app": 9,
     "server": 10,
-    **dict.fromkeys(["cli", "cli_kb", "cli_eval"], 11),
+    **dict.fromkeys(["cli", "cli_kb", "cli_eval", "cli_eval_answers"], 11),
     "__main__": 12,
 }
 HOMES = {
@@ -66,7 +66,7 @@ HOMES = {
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
     "socketio": {"client"},
-    "click": {"cli", "cli_kb", "cli_eval"},
+    "click": {"cli", "cli_kb", "cli_eval", "cli_eval_answers"},
     "ir_measures": {"evaluation"},
     "matplotlib": {"reliability"},
     "pydantic": {"config"},

@@ -135,6 +135,8 @@ def test_answers_beside_people_and_beside_the_reference() -> None:
     assert figures["f1_lost"] == pytest.approx((0 + 1 / 3) / 2, abs=1e-4)
     # Two losses, 0 and 1/3: their standard deviation is a third by the root of 2.
     assert figures["f1_lost_error"] == pytest.approx(1 / 6, abs=1e-4)
+    # 七点 of 早上七点, 二层 of 地下二层: here what is shared is one run.
+    assert figures["cmrc_f1"] == figures["char_f1"]
     assert figures["gold_recall"] == 0.75 and figures["same_answers"] == 0
 
 
