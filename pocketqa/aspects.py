@@ -91,7 +91,7 @@ _ASKED: tuple[tuple[Kind, str], ...] = (
 _PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKED)
 _UNITS: dict[Kind, frozenset[str]] = {
     "money": frozenset("元 % 倍".split()),
-    "duration": frozenset("年 个月 月 日 工作日 小时 时 分 秒 周 岁 号".split()),
+    "duration": frozenset("年 个月 月 日 工作日 小时 时 分 秒 周".split()),
     "date": frozenset("年 月 日 号".split()),
     "hours": frozenset("时 分 小时".split()),
     "age": frozenset({"岁"}),
@@ -102,8 +102,8 @@ _MARKS: dict[Kind, str] = {
     r"(?:余|多)?(?:元|圆|块|角|分钱|美元|美金|英镑|欧元|日元|卢布|马克|法郎|两|文|贯|钱)|万元|亿元|[¥￥$£€]",
     "duration": r"每[周月年天日季]|定期|期间|当场|当天|当日|即时|立即|即刻|随时|现场办|终身"
     r"|终生|长期|永久|半年|一生|世纪|至今|年代|全年|整年"
-    r"|[\d一二三四五六七八九十百两半数几]\s*(?:多|余|几)?\s*个?(?:天|日|夜|晚|年|载|月|周"
-    r"|星期|礼拜|小时|钟头|时|刻|分|秒|季|学期|代|day|week|month|year|hour|minute|second)",
+    r"|[\d一二三四五六七八九十百两半数几]\s*(?:多|余|几)?\s*个?(?:天|日|夜|晚|年|载|月"
+    r"|周(?!岁)|星期|礼拜|小时|钟头|时|刻|分|秒|季|学期|代|day|week|month|year|hour|minute|second)",
     "date": r"之日|年|月|[初末]|上旬|中旬|下旬|世纪|时期|时代|当天|次日|[昨今明]天|星期"
     r"|周[一二三四五六日末]|节|\d{3,4}|day|january|february|march|april|may|june|july|august|september|october|november",
     "hours": r"[点时]|小时|上午|下午|早上|晚|凌晨|中午|全天|\d:\d|a\.?m|p\.?m",

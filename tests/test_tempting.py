@@ -75,9 +75,11 @@ def test_the_passages_lack_what_is_asked_for() -> None:
     found = cases()
     assert len(found) >= 40
     noticed = [
-        case for case in found if (kind := asks_for(case.question)) and not has(kind, case.sources)
+        case
+        for case in found
+        if (kind := asks_for(case.question)) and not has(kind, [case.title, case.text])
     ]
-    assert len(noticed) >= 0.65 * len(found)
+    assert len(noticed) >= 0.75 * len(found)
 
 
 @pytest.mark.model
