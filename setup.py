@@ -82,6 +82,7 @@ setup(
         "pypdfium2>=5",
         "python-calamine>=0.4",
         "python-docx>=1.2",
+        "python-pptx>=1.0.2",
         "python-socketio[asyncio_client]>=5.18,<6",
         "rjieba>=0.2.1",
         "safetensors>=0.6",
@@ -91,6 +92,7 @@ setup(
         "whoosh==2.7.4",
     ],
     extras_require={
+        "ocr": ["onnxruntime>=1.20", "rapidocr>=3.10,<4"],  # text of scanned pages
         "bench": ["xllamacpp==2026.10.11549"],  # llama.cpp, beside which the engine is measured
         "test": [
             "bm25s>=0.2.14",
@@ -98,6 +100,7 @@ setup(
             "jsonschema>=4.25",
             "mypy",
             "openpyxl>=3.1",
+            "pillow>=11",
             "playwright>=1.55",
             "pytest>=8.4",
             "python-socketio[client]>=5.18",

@@ -220,10 +220,7 @@ def ask(text: str) -> None:
 def client(
     host: str, port: int, text: str, event: str, named: str | None, upload: Path | None
 ) -> None:
-    """Ask a running server and print its frames, a line each, as they come.
-
-    What it says of an upload goes to standard error.
-    """
+    """Ask a running server and print its frames, a line each; what it says of a file, on stderr."""
     from . import client as socketio_client
 
     upload_id = ""

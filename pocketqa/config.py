@@ -61,7 +61,7 @@ class Config(BaseSettings):
     upload_characters: int = Field(
         1_500_000, ge=1_000, description="most characters of an upload's text"
     )
-    upload_seconds: float = Field(60, ge=1, description="longest time to read an upload, seconds")
+    upload_seconds: float = Field(60, ge=1, description="most processor time for an upload, s")
     upload_hours: float = Field(24, gt=0, description="how long an upload is kept, in hours")
     uploads: int = Field(100, ge=1, description="uploads kept; the oldest is forgotten first")
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,19 +16,23 @@ from pathlib import Path
 MEMORY = 2 << 30
 """Bytes of address space; the libraries alone take 700 MB of it, with OCR 1.3 GB."""
 
+NICE = 3
+"""Lower priority, by a little: a third of what the model gets where they compete."""
+
 FILE = 1 << 30
 """Bytes of a file that it writes."""
 
-GRACE_S = 2
-"""What the process has beyond its time, before its own alarm and the CPU limit end it."""
+WALL = 3
+"""Times its processor time a process may take by the clock: the model may be at work beside it."""
 
 PACKAGE = Path(__file__).resolve().parent
 
+_OUT_OF_TIME = {-getattr(signal, name, 0) for name in ("SIGXCPU", "SIGALRM")} - {0}
 _PASSED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
 def run(module: str, arguments: Sequence[str], folder: Path, seconds: float) -> int | None:
-    """Run `python -m module`; its exit status, or None where its time ran out.
+    """Run `python -m module`; its exit status, or None where its time ran out, see `confine`.
 
     What it prints goes to `folder/log`, and its temporary files are there. Under gevent the calling
     greenlet waits and the hub goes on; call it in the hub's thread.
@@ -39,9 +44,11 @@ def run(module: str, arguments: Sequence[str], folder: Path, seconds: float) -> 
             stdout=said, stderr=said, start_new_session=os.name != "nt",
         )  # fmt: skip
         try:
-            return process.wait(seconds)
+            status = process.wait(WALL * seconds)
         except subprocess.TimeoutExpired:
             return None
+        else:
+            return None if status in _OUT_OF_TIME else status
         finally:
             if process.poll() is None:
                 process.kill()
@@ -63,21 +70,26 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def confine(seconds: float) -> None:
-    """Set this process's limits, as far as the system knows them; they cannot be raised again."""
+    """Set this process's limits, as far as the system knows them; they cannot be raised again.
+
+    `seconds` are of processor time; of the clock's there are `WALL` times as many.
+    """
     if os.name == "nt":
         return
     import resource
 
     limits = {
         resource.RLIMIT_AS: MEMORY,
-        resource.RLIMIT_CPU: int(seconds) + GRACE_S,
+        resource.RLIMIT_CPU: math.ceil(seconds),
         resource.RLIMIT_FSIZE: FILE,
         resource.RLIMIT_CORE: 0,
     }
     for limit, value in limits.items():
         hard = resource.getrlimit(limit)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (value, value))
-    os.nice(10)
+        # At a hard limit of processor time the kernel kills; at a soft one it says why.
+        grace = 1 if limit == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else 0
+        resource.setrlimit(limit, (value, value + grace))
+    os.nice(NICE)
     # Where the server is killed meanwhile, nobody else ends this one.
-    signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_S)
+    signal.setitimer(signal.ITIMER_REAL, WALL * seconds + 1)

@@ -20,6 +20,13 @@ FILE, ORDER, RESULT, INDEX, TEXT = "file", "order.json", "result.json", "index",
 
 MAX_WARNINGS = 20
 
+BOMB = (
+    "bomb",
+    "文件展开后过大或嵌套过深，无法读取",
+    "unpacked it is too large, or nested too deep, to be read",
+)
+"""The error of what would fill the memory."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -53,7 +60,7 @@ def main(folder: Path) -> None:
     except PocketQAError as error:
         found = {"error": [error.code, error.zh, error.en]}
     except (MemoryError, RecursionError):
-        found = {"error": _bomb()}
+        found = {"error": BOMB}
     (folder / RESULT).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
 
 
@@ -164,14 +171,6 @@ def _as_error(fault: Any) -> KnowledgeError:
     if fault is None:
         return KnowledgeError("empty", "文件里没有文字", "there is no text in the file")
     return KnowledgeError(fault.code or "damaged", fault.reason_zh, fault.reason_en)
-
-
-def _bomb() -> tuple[str, str, str]:
-    return (
-        "bomb",
-        "文件展开后过大或嵌套过深，无法读取",
-        "unpacked it is too large, or nested too deep, to be read",
-    )
 
 
 if __name__ == "__main__":

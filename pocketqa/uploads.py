@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import threading
 import time
 import weakref
@@ -155,13 +156,15 @@ class Uploads:
         if status is None:
             raise KnowledgeError(
                 "timeout",
-                f"读取文件超过 {seconds:g} 秒，已停止；请拆分后上传",
-                f"reading it took more than {seconds:g} s and was stopped: split it",
+                f"读取文件用时过长（处理器时间限 {seconds:g} 秒），已停止；请拆分后上传",
+                f"reading it took too long (limit {seconds:g} s of processor time): split it",
             )
         try:
             found = json.loads((work / ingest.RESULT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             _log_crash(work, name, status)
+            if status == -signal.SIGABRT:  # how libraries in C end where memory does
+                raise KnowledgeError(*ingest.BOMB) from None
             raise KnowledgeError(
                 "damaged",
                 "文件使读取程序异常退出，可能已损坏；请用原来的软件打开并另存后再试",

@@ -6,8 +6,12 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import docx
 import openpyxl
+import pptx
+from PIL import Image, ImageDraw, ImageFont
 
 
 def workbook(
@@ -33,6 +37,24 @@ def zipped(files: dict[str, bytes | str]) -> bytes:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    return target.getvalue()
+
+
+def word(write: Callable[[Any], object]) -> bytes:
+    """A DOCX that `write` has written into."""
+    document = docx.Document()
+    write(document)
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+def slides(write: Callable[[Any], object]) -> bytes:
+    """A PPTX that `write` has written into."""
+    presentation = pptx.Presentation()
+    write(presentation)
+    target = io.BytesIO()
+    presentation.save(target)
     return target.getvalue()
 
 
@@ -67,10 +89,25 @@ def pdf(pages: Sequence[Sequence[str]]) -> bytes:
         objects.append(
             b"<< /Length %d /Filter /FlateDecode >> stream\n%s\nendstream" % (len(content), content)
         )
-    return _objects(objects)
+    return objects_pdf(objects)
 
 
-def _objects(objects: list[bytes]) -> bytes:
+def scanned(pages: Sequence[Sequence[str]]) -> bytes:
+    """A PDF whose pages are pictures of English lines, as a scanner makes them."""
+    font = ImageFont.load_default(36)
+    pictures = []
+    for lines in pages:
+        picture = Image.new("L", (1240, 1000), 255)
+        for n, line in enumerate(lines):
+            ImageDraw.Draw(picture).text((80, 80 + 70 * n), line, 0, font)
+        pictures.append(picture)
+    target = io.BytesIO()
+    pictures[0].save(target, "PDF", save_all=True, append_images=pictures[1:], resolution=150)
+    return target.getvalue()
+
+
+def objects_pdf(objects: list[bytes], trailer: bytes = b"") -> bytes:
+    """A PDF of these objects, the first of which is its catalogue."""
     body, places = b"%PDF-1.4\n", []
     for number, content in enumerate(objects, 1):
         places.append(len(body))
@@ -78,4 +115,8 @@ def _objects(objects: list[bytes]) -> bytes:
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     size, start = len(objects) + 1, len(body)
     body += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
-    return body + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (size, start)
+    return body + b"trailer << /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF" % (
+        size,
+        trailer,
+        start,
+    )

@@ -213,7 +213,8 @@ def test_pdf_paragraphs_without_headers_and_page_numbers() -> None:
     pages = [["停车办法 2024版", *page, f"第 {n} 页 共 3 页"] for n, page in enumerate(body, 1)]
     assert outline(load("a.pdf", pdf(pages))) == [
         ("a › 一、办理条件",
-         "申请人应当年满十八周岁，在本市有固定住所，并且能够提供居民身份证以及户口簿。", "a.pdf:p1"),
+         "申请人应当年满十八周岁，在本市有固定住所，并且能够提供居民身份证以及户口簿。",
+         "a.pdf:p1"),
         ("a › 一、办理条件",
          "People who want to park here need a permit which is given by the permit office on "
          "the first floor.", "a.pdf:p2"),
