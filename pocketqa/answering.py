@@ -89,6 +89,10 @@ def _guarded(request: Request, services: Services, pieces: Iterator[Piece]) -> I
     )
 
 
+def _is_sensitive(request: Request, services: Services) -> bool:
+    return services.sensitive is not None and bool(services.sensitive.words.find(request.text))
+
+
 def _kept(
     request: Request, key: Key, services: Services, pieces: Iterator[Piece]
 ) -> Iterator[Piece]:
@@ -102,7 +106,7 @@ def _kept(
                 break
             yield piece
     finally:
-        if any(said):
+        if any(said) and not _is_sensitive(request, services):
             answered = tuple(source.title for source in piece.received.sources)
             turn = Turn(request.text, "".join(said), bool(answered), answered)
             services.dialogues.add(key, turn)

@@ -156,15 +156,15 @@ def _checked(
     asked: Asked, generation: Generation, received: Received, services: Services
 ) -> Iterator[Piece]:
     """The model's answer; where it fails, the passages' sentences after what has been said."""
-    said = ""
+    said, constrained = "", services.engine.constrains
     for delta in _new(asked, _whole_numbers(generation)):
-        is_cut = generation.finish_reason == "length"  # and of a number perhaps only the beginning
-        is_free = not (services.engine.constrains or is_cut)
-        sound = delta if services.engine.constrains and not is_cut else _sound(said, delta, asked)
+        # The limit may have cut a number.
+        is_sure = constrained and generation.finish_reason != "length"
+        sound = delta if is_sure else _sound(said, delta, asked)
         said += sound
         if sound:
             yield Piece(sound, None, received)
-        if len(sound) < len(delta) and is_free:
+        if sound != delta and not constrained:
             log.info("a number of the answer is in no passage: in the passages' own words")
             generation.cancel()
             lead = "\n" if said and not said.endswith("\n") else ""

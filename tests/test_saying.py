@@ -120,6 +120,7 @@ def test_sensitive_words_are_neither_answered_nor_said(desk: Desk, tmp_path: Pat
     assert "派出所" not in desk.services.dialogues.history(KEY, 1)[0].answer
     before = len(desk.model.prompts)
     assert desk.ask("去哪里赌博?")[0] == REPLY["zh"] and len(desk.model.prompts) == before
+    assert len(desk.services.dialogues.history(KEY, 9)) == 1, "the question is not kept"
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
