@@ -37,9 +37,7 @@ from pocketqa.engine import model as engine_model  # noqa: E402
 
 READING = Path(__file__).resolve().parents[2] / "shared" / "data" / "reading"
 REFERENCE = "reference"
-PRECISIONS = [
-    name for name in get_args(Config.model_fields["precision"].annotation) if name != "auto"
-]
+PRECISIONS = list(get_args(Config.model_fields["precision"].annotation))
 
 
 def main() -> None:

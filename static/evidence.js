@@ -5,7 +5,9 @@ import { say } from './locale.js';
 
 const TYPES = [[/^知识库依据/, 'fromKnowledge'], [/^文件依据/, 'fromFile']];
 const LEVELS = [[0.85, 'high'], [0.7, 'good'], [0.5, 'fair'], [-1, 'low']];
-const BY_MODEL = /由语言模型自动生成/;
+const NOTES = [
+  [/由语言模型自动生成/, 'byModel'], [/摘自原文/, 'extracted'], [/部分内容在依据中没有找到/, 'doubtful'],
+];
 
 // Notes come wrapped in tags for older clients. They are cut off as text, never parsed.
 const withoutTags = (text) => String(text ?? '').replace(/<[^>]*>/g, '').trim();
@@ -38,9 +40,10 @@ function confidence(score) {
   return [words, bar];
 }
 
-function quotation({ title, text, source }) {
+function quotation({ title, text, source, page }) {
   const parts = [element('blockquote', {}, text)];
   if (title) parts.unshift(element('p', { class: 'title' }, title));
+  if (page) parts.push(element('p', { class: 'citation' }, say(element('span', { class: 'name' }), 'page'), ` ${page}`));
   if (source) {
     const name = say(element('span', { class: 'name' }), 'citation');
     parts.push(element('p', { class: 'citation' }, name, element('cite', {}, source)));
@@ -64,8 +67,7 @@ function further(sources) {
 
 function writer(note) {
   if (!note) return null;
-  const line = element('p', { class: 'note' });
-  if (BY_MODEL.test(note)) return say(line, 'byModel');
-  line.textContent = note;
-  return line;
+  const known = NOTES.filter(([pattern]) => pattern.test(note));
+  if (!known.length) return element('p', { class: 'note' }, note);
+  return element('p', { class: 'note' }, ...known.map(([, key]) => say(element('span'), key)));
 }
