@@ -161,8 +161,8 @@ def _forms(sources: Sequence[str], stated: Stated) -> Iterator[str]:
 
 def _number_forms(number: str) -> Iterator[str]:
     yield number
-    if not number.isdecimal() or number != str(int(number)) or len(number) > 12:
-        return
+    if not number.isdecimal() or number != str(int(number)) or len(number.rstrip("0")) > 6:
+        return  # nobody writes such a number out
     value = int(number)
     yield from numerals.written(value)
     yield f"{value:,}"

@@ -98,7 +98,7 @@ def wanted(seed: int) -> str:
 def test_no_answer_says_a_number_that_its_sources_lack(
     start: Start, temperature: float, digits: int
 ) -> None:
-    texts = [wanted(seed) for seed in range(25)]
+    texts = [wanted(seed) for seed in range(15)]
     constraint = NumbersFrom([SOURCE])
     engine = start(WantingModel(texts, digits), max_streams=8)
     options = Options(80, temperature, 1, constraint=constraint)
@@ -110,7 +110,8 @@ def test_no_answer_says_a_number_that_its_sources_lack(
             ended += 1
             wrong[answer] = ungrounded(answer, [SOURCE])
     assert {answer: each for answer, each in wrong.items() if each} == {}
-    assert ended > len(texts) / 2
+    assert ended > len(texts) / 3
+    assert any(generation.steered for generation in running)
     assert sum(bool(ungrounded(text, [SOURCE])) for text in texts) > len(texts) / 2
 
 
@@ -130,7 +131,7 @@ def test_what_states_only_facts_of_the_sources_is_said_as_without(start: Start) 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_drafts_and_company_change_nothing(start: Start, temperature: float) -> None:
-    texts = [wanted(seed) + wanted(seed) for seed in range(12)]
+    texts = [wanted(seed) + wanted(seed) for seed in range(8)]
     options = Options(90, temperature, 3, constraint=NumbersFrom([SOURCE]))
     alone = start(WantingModel(texts, speculative=False), max_streams=1)
     together = start(WantingModel(texts, speculative=True), max_streams=8)

@@ -28,3 +28,10 @@ def test_a_wrong_byte_does_not_stop_the_stream() -> None:
     detokenizer = Detokenizer(decode)
     text = "".join(detokenizer.put(byte) for byte in b"\xffok\xe5\xa5\xbd")
     assert text + detokenizer.flush() == "ok好"
+
+
+def test_a_look_at_the_next_token_changes_nothing() -> None:
+    detokenizer = Detokenizer(decode)
+    for byte in "a身".encode():
+        seen = [detokenizer.peek(other) for other in (byte, ord("b"), byte)]
+        assert seen == [detokenizer.peek(byte), "b", detokenizer.put(byte)]
