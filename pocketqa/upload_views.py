@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from flask import Blueprint, request
@@ -59,12 +60,12 @@ def blueprint(uploads: Uploads, is_welcome: Callable[[dict[str, Any]], bool]) ->
         lang = _language({})
         try:
             _require_welcome(is_welcome)
-            form, files = _receive(uploads)
-            lang = _language(form)
-            if "file" not in files:
-                raise _bad("缺少文件：multipart 字段 file", "no file: multipart field file")
-            file = files["file"]
-            return _described(uploads.create(file.filename or "", file.stream), lang), 201, {}
+            with _received(uploads) as (form, files):
+                lang = _language(form)
+                if "file" not in files:
+                    raise _bad("缺少文件：multipart 字段 file", "no file: multipart field file")
+                file = files["file"]
+                return _described(uploads.create(file.filename or "", file.stream), lang), 201, {}
         except PocketQAError as error:
             return _refusal(error, lang)
 
@@ -90,24 +91,35 @@ class _Spool(tempfile.SpooledTemporaryFile):
         return super().write(data)
 
 
-def _receive(uploads: Uploads) -> tuple[Any, Any]:
-    """The fields and files of the request."""
+@contextmanager
+def _received(uploads: Uploads) -> Iterator[tuple[Any, Any]]:
+    """The fields and files of the request; what lies on the disk goes at the end."""
     limit = uploads.max_bytes + FIELDS
+    spools: list[Any] = []
+
+    def spool(*_: object, **__: object) -> Any:
+        spools.append(_Spool(SPOOLED))
+        return spools[-1]
+
     parser = FormDataParser(
-        stream_factory=lambda *_, **__: _Spool(SPOOLED),
+        stream_factory=spool,
         max_form_memory_size=FIELDS,
         max_content_length=limit,
         max_form_parts=16,
         silent=False,
     )
     try:
-        _, form, files = parser.parse_from_environ(request.environ)
-    except RequestEntityTooLarge:
-        _drain()
-        raise uploads.too_large() from None
-    except (ValueError, OSError) as error:
-        raise _bad(f"请求格式有误：{error}", f"not a proper form: {error}") from None
-    return form, files
+        try:
+            _, form, files = parser.parse_from_environ(request.environ)
+        except RequestEntityTooLarge:
+            _drain()
+            raise uploads.too_large() from None
+        except (ValueError, OSError) as error:
+            raise _bad(f"请求格式有误：{error}", f"not a proper form: {error}") from None
+        yield form, files
+    finally:
+        for each in spools:
+            each.close()
 
 
 def _drain() -> None:

@@ -52,7 +52,7 @@ def create(store: Uploads, name: str = "办法.txt", text: str = TEXT) -> upload
 
 def test_an_upload_is_kept_found_and_deleted(app: Flask, tmp_path: Path) -> None:
     client, store = app.test_client(), app.extensions["uploads"]
-    response = post(client, "a/b\\办法.txt", TEXT.encode())
+    response = post(client, "a/b/办法.txt", TEXT.encode())
     said = response.get_json()
     assert response.status_code == 201
     assert said["filename"] == "办法.txt" and said["size"] == len(TEXT.encode())
