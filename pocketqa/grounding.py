@@ -7,14 +7,16 @@ afterwards. `asks_for` and `has` tell before that what is asked for is not there
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .analysis import clean, is_character, terms
 from .aspects import NAMES, Kind, asks_for, has
 from .constraining import NumbersFrom
 from .extracting import sentences
 from .facts import ungrounded
+from .threads import unhurried
 
 __all__ = ["NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "has", "support"]
 
@@ -61,7 +63,7 @@ def check(answer: str, question: str, passages: Sequence[str]) -> Verdict:
     found = [sentence for source in sources for sentence in sentences(source)]
     unsupported = [
         sentence
-        for sentence in sentences(answer)
+        for sentence in unhurried(sentences(answer), 1)
         if _is_statement(sentence) and support(sentence, found) < SUPPORTED
     ]
     return Verdict(tuple(ungrounded(answer, sources)), tuple(unsupported))
@@ -75,64 +77,73 @@ def support(sentence: str, sources: Sequence[str]) -> float:
     clause is negated and the source's nearest one is not, or the other way; none where those are
     `NEAR`.
     """
-    known = [_Held.of(source) for source in sources]
+    known, known_clauses = _known(tuple(sources))
     if not known:
         return 0.0
-    clauses = _clauses(sentence)
-    weights = [len(clause) for clause in clauses]
-    parts = [_best(clause, known) for clause in clauses]
+    clauses = [_Held.of(clause) for clause in _clauses(sentence)]
+    weights = [len(clause.text) for clause in clauses]
+    parts = [clause.best(known) for clause in clauses]
     mean = sum(w * part for w, part in zip(weights, parts, strict=True)) / max(1, sum(weights))
-    likeness = _flipped(clauses, [part for source in sources for part in _clauses(source)])
+    likeness = _flipped(clauses, known_clauses)
     lost = 1.0 if likeness >= NEAR else FLIP * (likeness > 0)
-    return max(0.0, max(_best(sentence, known), mean) - lost)
+    return max(0.0, max(_Held.of(sentence).best(known), mean) - lost)
 
 
 @dataclass(frozen=True)
 class _Held:
-    """The characters and pairs of a text."""
+    """The characters and pairs of a text, as they come and as sets."""
 
+    text: str
     characters: tuple[str, ...]
     pairs: tuple[str, ...]
+    character_set: frozenset[str]
+    pair_set: frozenset[str]
+    is_negated: bool
 
     @classmethod
     def of(cls, text: str) -> _Held:
         letters = tuple(char for char in clean(text) if char.isalnum())
-        return cls(letters, tuple(term for term in terms(text) if not is_character(term)))
+        pairs = tuple(term for term in terms(text) if not is_character(term))
+        return cls(text, letters, pairs, frozenset(letters), frozenset(pairs), _negates(text))
 
-    def share_in(self, other: _Held) -> float:
-        return (2 * _share(self.characters, other.characters) + _share(self.pairs, other.pairs)) / 3
+    def best(self, known: Iterable[_Held]) -> float:
+        return max(
+            (2 * _share(self.characters, other.character_set) + _share(self.pairs, other.pair_set))
+            / 3
+            for other in known
+        )
+
+    def likeness(self, other: _Held) -> float:
+        there = _share(self.characters, other.character_set)
+        return (there + _share(other.characters, self.character_set)) / 2
 
 
-def _share(found: tuple[str, ...], known: tuple[str, ...]) -> float:
-    held = frozenset(known)
-    return sum(each in held for each in found) / len(found) if found else 0.0
+@lru_cache(maxsize=16)
+def _known(sources: tuple[str, ...]) -> tuple[list[_Held], list[_Held]]:
+    """The sources' sentences and clauses: for all sentences of an answer the same."""
+    clauses = [clause for source in sources for clause in _clauses(source)]
+    return [_Held.of(source) for source in sources], [_Held.of(clause) for clause in clauses]
 
 
-def _best(text: str, known: list[_Held]) -> float:
-    held = _Held.of(text)
-    return max(map(held.share_in, known))
+def _share(found: tuple[str, ...], known: frozenset[str]) -> float:
+    return sum(map(known.__contains__, found)) / len(found) if found else 0.0
 
 
 def _clauses(text: str) -> list[str]:
     return [clause for clause in _CLAUSE.split(text) if any(map(str.isalnum, clause))]
 
 
-def _flipped(clauses: list[str], sources: list[str]) -> float:
+def _flipped(clauses: Sequence[_Held], known: Sequence[_Held]) -> float:
     """How like a clause is to the one of the sources most like it, where one of both is negated.
 
     The greatest of all clauses; 0 where both are negated, or neither.
     """
-    held = [(_Held.of(source).characters, source) for source in sources]
-    found = [(*_nearest(clause, held), clause) for clause in clauses]
-    return max(
-        (like for like, source, clause in found if _negates(source) != _negates(clause)),
-        default=0.0,
-    )
-
-
-def _nearest(clause: str, held: list[tuple[tuple[str, ...], str]]) -> tuple[float, str]:
-    own = _Held.of(clause).characters
-    return max(((_share(own, each) + _share(each, own)) / 2, source) for each, source in held)
+    likest = 0.0
+    for clause in clauses:
+        nearest = max(known, key=lambda each: (clause.likeness(each), each.text), default=clause)
+        if nearest.is_negated != clause.is_negated:
+            likest = max(likest, clause.likeness(nearest))
+    return likest
 
 
 def _negates(clause: str) -> bool:
