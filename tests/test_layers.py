@@ -28,7 +28,7 @@ LAYERS = [
     "events views upload_views",
     "app",
     "server",
-    "cli cli_kb cli_eval cli_eval_answers",
+    "cli cli_kb cli_eval cli_eval_answers cli_model",
     "__main__",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
@@ -47,7 +47,7 @@ HOMES = {
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
     "socketio": {"client"},
-    "click": {"cli", "cli_kb", "cli_eval", "cli_eval_answers"},
+    "click": {"cli", "cli_kb", "cli_eval", "cli_eval_answers", "cli_model"},
     "ir_measures": {"evaluation"},
     "matplotlib": {"reliability"},
     "pydantic": {"config"},
