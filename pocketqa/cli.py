@@ -14,7 +14,7 @@ import click
 from . import __version__
 from .cli_eval import evaluate
 from .cli_kb import kb, wait_option
-from .cli_model import model
+from .cli_model import model, say
 from .errors import PocketQAError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _expand(
             with tqdm(missing, desc="写问题 questions", unit="条", file=sys.stderr) as bar:
                 expander.write(bar, engine)
         except KeyboardInterrupt:
-            _say("已写的问题已保存，再次运行会接着写", "what is written is kept: run it again")
+            say("已写的问题已保存，再次运行会接着写", "what is written is kept: run it again")
             raise
         finally:
             engine.close()
@@ -236,7 +236,3 @@ def client(
 
     reason = socketio_client.ask(host, port, text, named or event, show, upload_id)
     sys.exit(1 if reason == "error" else 0)
-
-
-def _say(zh: str, en: str) -> None:
-    click.echo(f"{zh}\n{en}", err=True)

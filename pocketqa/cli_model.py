@@ -38,7 +38,7 @@ def model_fetch(name: str | None, source: Path | None) -> None:
 
     config = load()
     name = name or config.model
-    found = models.resolve(name, config.home, source=source, verify=True, say=_say)
+    found = models.resolve(name, config.home, source=source, verify=True, say=say)
     if isinstance(found, str):
         raise PocketQAError(
             "not_in_catalogue",
@@ -68,3 +68,8 @@ def model_path(name: str | None) -> None:
             f"not fetched yet: run pocketqa model fetch {name}",
         )
     click.echo(models.resolve(name, config.home))
+
+
+def say(zh: str, en: str) -> None:
+    """A line in each language, on standard error."""
+    click.echo(f"{zh}\n{en}", err=True)
