@@ -1,78 +1,19 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from fakes import FakeModel
+from summaries import LONG, TOPICS, Desk, Summariser, chapter, said_of
 
 from pocketqa import summarising
 from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError, RequestError
-from pocketqa.protocol import Piece, Received
+from pocketqa.protocol import Received
 from pocketqa.services import Cancellation
-from pocketqa.summarising import AT_ONCE, MAX_PARTS, OVERALL, summary
-
-TOPICS = "春夏秋冬风雨雷电山水花草"
-
-
-def chapter(topic: str, length: int = 900) -> str:
-    """Sentences that name their topic and a number each."""
-    text, n = "", 0
-    while len(text) < length:
-        n += 1
-        text += f"关于{topic}的规定第{n}点办理期限是{n + 10}日，由{topic}字号窗口负责。"
-    return text
-
-
-def said_of(topics: str) -> str:
-    return f"关于{'、'.join(topics)}的规定。"
-
-
-LONG: list[Block] = [(chapter(topic), page) for page, topic in enumerate(TOPICS, 1)]
-
-
-@dataclass
-class Summariser(FakeModel):
-    """Says of each text which topics it has; its faults are planted by topic."""
-
-    faults: dict[str, BaseException] = field(default_factory=dict)
-    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-
-    def answer(self, messages: list[Message]) -> str:
-        self.asked.release()
-        text = messages[-1]["content"]
-        topics = "".join(topic for topic in TOPICS if topic in text)
-        if topics in self.faults:
-            raise self.faults[topics]
-        return said_of(topics)
-
-
-class Desk:
-    """Summarises with a fake."""
-
-    def __init__(self, model: FakeModel | None = None, **options: object) -> None:
-        self.model = model or Summariser()
-        self.engine = Engine(lambda: self.model, **options)  # type: ignore[arg-type]
-        self.engine.wait()
-        self.cancellation = Cancellation()
-
-    def pieces(
-        self, blocks: list[Block] | str, instruction: str = "", **options: object
-    ) -> Iterator[Piece]:
-        if isinstance(blocks, str):
-            blocks = [(blocks, None)]
-        wanted = Options(**options)  # type: ignore[arg-type]
-        return summary(blocks, instruction, self.engine, self.cancellation, wanted, Received())
-
-    def ask(
-        self, blocks: list[Block] | str, instruction: str = "", **options: object
-    ) -> tuple[str, Piece]:
-        pieces = list(self.pieces(blocks, instruction, **options))
-        assert all(piece.finish_reason is None for piece in pieces[:-1])
-        return "".join(piece.delta for piece in pieces), pieces[-1]
+from pocketqa.summarising import MAX_PARTS, OVERALL, summary
 
 
 @pytest.fixture
@@ -168,84 +109,6 @@ def test_points_that_do_not_fit_are_merged_first(monkeypatch: pytest.MonkeyPatch
     assert overall.startswith("关于春、夏、秋、冬")
     assert len(desk.model.prompts) > len(TOPICS) + 2
     assert all(desk.model.count(messages) <= 400 for messages in desk.model.prompts)
-    desk.engine.close()
-
-
-def test_a_few_parts_at_once() -> None:
-    desk = Desk(Summariser(pause_s=0.005))
-    pieces = desk.pieces(LONG)
-    next(pieces)
-    assert len(desk.model.prompts) == AT_ONCE
-    list(pieces)
-    desk.engine.close()
-
-
-def test_a_full_line_only_slows_it_down() -> None:
-    desk = Desk(Summariser(pause_s=0.002), queue_size=0, max_streams=2)
-    text, last = desk.ask(LONG)
-    assert last.finish_reason == "stop" and text.count("页：") == len(TOPICS)
-    desk.engine.close()
-
-
-def test_cancelled_in_the_middle() -> None:
-    desk = Desk(Summariser(pause_s=0.005))
-    said = ""
-    for piece in desk.pieces(LONG):
-        said += piece.delta
-        if "第3页" in said:
-            desk.cancellation.cancel()
-    assert piece.finish_reason == "abort"
-    assert said.count("页：") == 3 and OVERALL["zh"] not in said
-    assert desk.engine.stats()["waiting"] == 0
-    desk.engine.close()
-
-
-def test_cancelled_before_it_began(desk: Desk) -> None:
-    desk.cancellation.cancel()
-    text, last = desk.ask(LONG)
-    assert (text, last.finish_reason) == ("", "abort") and not desk.model.prompts
-
-
-def test_nobody_listens_any_more() -> None:
-    desk = Desk(Summariser(pause_s=0.005))
-    pieces = desk.pieces(LONG)
-    next(pieces)
-    pieces.close()  # type: ignore[attr-defined]
-    assert desk.engine.stats()["running"] == 0 and len(desk.model.prompts) < len(TOPICS)
-    desk.engine.close()
-
-
-def test_a_fault_in_the_middle_ends_it_after_what_was_said() -> None:
-    desk = Desk(Summariser(faults={"冬": RuntimeError("planted")}))
-    said = ""
-    with pytest.raises(RuntimeError, match="planted"):
-        for piece in desk.pieces(LONG):
-            said += piece.delta
-    assert said.endswith("第3页：" + said_of("秋"))
-    assert desk.ask(chapter("春", 300))[0] == said_of("春"), "the engine goes on"
-    desk.engine.close()
-
-
-def test_the_deadline_is_the_wholes() -> None:
-    desk = Desk(Summariser(pause_s=0.02))
-    with pytest.raises(RequestError) as caught:
-        desk.ask(LONG, deadline_s=0.8)
-    assert caught.value.code == "deadline_exceeded" and "0.8" in caught.value.en
-    desk.engine.close()
-
-
-def test_only_the_last_answer_is_cut_off() -> None:
-    class Talker(Summariser):
-        def answer(self, messages: list[Message]) -> str:
-            text = super().answer(messages)
-            return text + "没有说完的话" * 50 if TOPICS not in messages[-1]["content"] else text
-
-    desk = Desk(Talker())
-    text, last = desk.ask(LONG)
-    assert "没有" not in text
-    assert last.finish_reason == "stop"
-    text, last = desk.ask(chapter("春", 300), max_new_tokens=20)
-    assert (text, last.finish_reason) == (said_of("春"), "length")
     desk.engine.close()
 
 
