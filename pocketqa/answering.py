@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import grounded, saying, summarising, writing
+from . import asked, grounded, saying, summarising, writing
 from .dialogue import Key, Turn
 from .engine import Options
 from .protocol import Piece, Received, Request
@@ -36,9 +36,12 @@ def summarise(
 ) -> Iterator[Piece]:
     """`SUM_CS`: a summary of `text`; of an upload, for which `text` may say what is wanted."""
     upload = grounded.find_upload(request, services)
-    blocks = upload.blocks() if upload else [(request.text, None)]
-    wish = request.text if upload else ""
-    options = Options(temperature=services.config.temperature)
+    if upload:
+        wish, blocks = request.text, upload.blocks()
+    else:  # 总结下面的文字：…
+        wish, text = asked.instruction_of(request.text)
+        blocks = [(text, None)]
+    options = Options(services.config.max_new_tokens, services.config.temperature)
     received = Received(way="generated")
     pieces = summarising.summary(blocks, wish, services.engine, cancellation, options, received)
     yield from _guarded(request, services, pieces)
