@@ -78,7 +78,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     ),
 )
 _MENTION = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _FORMS))
-_COUNTS_OTHER = re.compile(r"[\u4e00-\u9fff](?<![至到和或及与以的])")
+_COUNTS_OTHER = re.compile(r"[A-Za-z\u4e00-\u9fff](?<![至到和或及与以的])")
 _PARTS = re.compile(rf"\d+|{_HAN}+|半")
 _MARKER = re.compile(
     rf"(?:^|(?<=[\n:;；。，,、]))[ \t]*(?:[-*•]+[ \t]*)?"
