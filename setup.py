@@ -36,7 +36,9 @@ setup(
     packages=[
         "pocketqa",
         "pocketqa.engine",
+        "pocketqa.grounding",
         "pocketqa.readers",
+        "pocketqa.summarising",
         "pocketqa.templates",
         "pocketqa.static",
         "pocketqa.knowledge",

@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pocketqa.extracting import sentences  # noqa: E402
 from pocketqa.grounding import check, support  # noqa: E402
+from pocketqa.grounding.extracting import sentences  # noqa: E402
 from pocketqa.passages import read  # noqa: E402
 
 LABELLED = Path(__file__).with_name("grounding.jsonl")

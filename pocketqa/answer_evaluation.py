@@ -25,7 +25,7 @@ from .beir import AnswerSet, Asked
 from .config import Config
 from .dialogue import Key
 from .errors import PocketQAError
-from .facts import ungrounded
+from .grounding.facts import ungrounded
 from .live import Live
 from .protocol import Piece, Received, Way
 from .services import Cancellation, LanguageModel, Services, assemble

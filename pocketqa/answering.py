@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import asked, grounded, saying, summarising, writing
+from . import grounded, saying, summarising, writing
 from .dialogue import Key, Turn
 from .engine import Options
 from .protocol import Piece, Received, Request
 from .sensitive import guard
 from .services import Cancellation, Services
+from .summarising import asked
 
 Answers = Callable[[Request, Key, Services, Cancellation], Iterator[Piece]]
 

@@ -18,13 +18,12 @@ from .analysis import normalise
 from .dialogue import Turn
 from .engine import Generation, Message, Options
 from .errors import PocketQAError
-from .extracting import extract
-from .numerals import CHARACTERS
+from .grounding import extract, shortest
+from .grounding.numerals import CHARACTERS
 from .passages import Passage
 from .prompt import MAX_MATERIAL
 from .protocol import FinishReason, Piece, Received, Way
 from .services import Cancellation, Services
-from .spans import shortest
 
 NOTES: dict[Way, str] = {
     "curated": "",

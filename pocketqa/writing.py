@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .asking import Reader
 from .dialogue import Turn
 from .engine import Message
 from .summarising import language
+from .summarising.asking import Reader
 
 SYSTEM = {
     "zh": "你是文书助手，替用户起草通知、信函、回复等文稿。只写正文，用语得体，格式完整。"

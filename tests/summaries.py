@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from fakes import FakeModel
 
-from pocketqa.asked import Block
 from pocketqa.engine import Engine, Message, Options
 from pocketqa.protocol import Piece, Received
 from pocketqa.services import Cancellation
 from pocketqa.summarising import summary
+from pocketqa.summarising.asked import Block
 
 TOPICS = "春夏秋冬风雨雷电山水花草"
 

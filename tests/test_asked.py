@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa.asked import Block, Wish, instruction_of, part_of, read
+from pocketqa.summarising.asked import Block, Wish, instruction_of, part_of, read
 
 NOTE = "会议决定把发布日期推迟到三月。"
 BOOK: list[Block] = [

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pocketqa.central import Centrality, size
+from pocketqa.summarising.central import Centrality, size
 
 TEXT = [
     "地铁六号线二期今年九月开通。",

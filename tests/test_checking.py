@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa.checking import Checker, plain, told
+from pocketqa.summarising.checking import Checker, plain, told
 
 
 def sentences(text: str, step: int = 1, is_cut: bool = False) -> list[str]:

@@ -9,10 +9,10 @@ import pytest
 from fake_network import Start
 from wanting import WantingModel, ask
 
-from pocketqa.constraining import NumbersFrom
 from pocketqa.engine import Options
 from pocketqa.engine.sampling import MOST, NONE, likeliest_allowed, picker
-from pocketqa.facts import ungrounded
+from pocketqa.grounding.constraining import NumbersFrom
+from pocketqa.grounding.facts import ungrounded
 
 pytest_plugins = ["batching"]
 SOURCE = (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa.extracting import extract, sentences
+from pocketqa.grounding.extracting import extract, sentences
 from pocketqa.passages import Passage
 
 GUIDE = Passage(

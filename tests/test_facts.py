@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa import numerals
-from pocketqa.facts import facts, ungrounded
+from pocketqa.grounding import numerals
+from pocketqa.grounding.facts import facts, ungrounded
 
 
 @pytest.mark.parametrize(

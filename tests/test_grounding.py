@@ -11,8 +11,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import grounding as benchmark
 
-from pocketqa.aspects import KINDS, NAMES, asks_for, has
 from pocketqa.grounding import Verdict, check
+from pocketqa.grounding.aspects import KINDS, NAMES, asks_for, has
 
 PASSAGE = (
     "居民身份证丢失后，您应当向常住户口所在地的公安机关申请补领：交验居民户口簿，并登记指纹信息。"

@@ -17,11 +17,11 @@ LAYERS = [
     "__init__ errors",
     "config protocol packets threads deployment",
     """documents analysis folding readers passages dialogue catalogue cache conversion kinds
-    confinement numerals mentions facts constraining asked central checking""",
+    confinement""",
     """segments codec store generations background synonyms question matrix matrices ranking
-    calibration related reading followup engine sources wordlist parts aspects extracting spans""",
+    calibration related reading followup engine sources wordlist""",
     "retriever queries grounding",
-    "prompt models indexing export live sensitive asking summarising writing",
+    "prompt models indexing export live sensitive summarising writing",
     """services saying grounded editing expansion beir evaluation answer_metrics
     reliability ingest upload uploads""",
     "answering answer_evaluation answer_runs running client",

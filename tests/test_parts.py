@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa import parts
-from pocketqa.parts import LONGEST, Part
+from pocketqa.summarising import parts
+from pocketqa.summarising.parts import LONGEST, Part
 
 
 def joined(cut: list[Part]) -> str:

@@ -10,12 +10,12 @@ import pytest
 from servers import ROOT
 
 from pocketqa import app, config
-from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
-from pocketqa.facts import ungrounded
+from pocketqa.grounding.facts import ungrounded
 from pocketqa.protocol import Received
 from pocketqa.services import Cancellation
-from pocketqa.summarising import MAX_PARTS, OVERALL, summary
+from pocketqa.summarising.asked import Block
+from pocketqa.summarising.summaries import MAX_PARTS, OVERALL, summary
 
 pytestmark = pytest.mark.model
 PAGES, CHARACTERS = 50, 40_000

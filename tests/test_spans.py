@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pocketqa.spans import shortest
+from pocketqa.grounding.spans import shortest
 
 TEXT = (
     "补领居民身份证的,应当交回原证,并在六十日内领取新证,工本费四十元。\n"

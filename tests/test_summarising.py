@@ -7,13 +7,13 @@ import pytest
 from fakes import FakeModel
 from summaries import LONG, TOPICS, Desk, Summariser, chapter, said_of
 
-from pocketqa import summarising
-from pocketqa.asked import Block
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError, RequestError
 from pocketqa.protocol import Received
 from pocketqa.services import Cancellation
-from pocketqa.summarising import MAX_PARTS, OVERALL, summary
+from pocketqa.summarising import summaries
+from pocketqa.summarising.asked import Block
+from pocketqa.summarising.summaries import MAX_PARTS, OVERALL, summary
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def desk() -> Iterator[Desk]:
 @pytest.fixture(autouse=True)
 def no_quotes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "quoted" not in request.node.name:
-        monkeypatch.setattr(summarising, "QUOTED", 0)
+        monkeypatch.setattr(summaries, "QUOTED", 0)
 
 
 def test_a_short_text_is_one_request(desk: Desk) -> None:
@@ -101,7 +101,7 @@ def test_the_work_is_bounded_whatever_the_length(desk: Desk, pages: int) -> None
 
 
 def test_points_that_do_not_fit_are_merged_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summarising, "QUOTED", 1)
+    monkeypatch.setattr(summaries, "QUOTED", 1)
     desk = Desk(Summariser(max_prompt_tokens=400))
     text, last = desk.ask(LONG, max_new_tokens=1_000)
     assert last.finish_reason == "stop"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from summaries import LONG, TOPICS, Desk, Summariser, chapter, said_of
 
-from pocketqa import summarising
 from pocketqa.engine import Message
 from pocketqa.errors import RequestError
-from pocketqa.summarising import AT_ONCE, OVERALL
+from pocketqa.summarising import summaries
+from pocketqa.summarising.summaries import AT_ONCE, OVERALL
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def desk() -> Iterator[Desk]:
 @pytest.fixture(autouse=True)
 def no_quotes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "quoted" not in request.node.name:
-        monkeypatch.setattr(summarising, "QUOTED", 0)
+        monkeypatch.setattr(summaries, "QUOTED", 0)
 
 
 def test_a_few_parts_at_once() -> None:

@@ -13,8 +13,8 @@ from servers import ROOT
 from pocketqa import models, prompt
 from pocketqa.config import Config
 from pocketqa.engine import Constraint, Engine, Options
-from pocketqa.facts import ungrounded
 from pocketqa.grounding import NumbersFrom, asks_for, has
+from pocketqa.grounding.facts import ungrounded
 from pocketqa.passages import Passage
 
 TEMPTING = ROOT / "tests" / "tempting.jsonl"

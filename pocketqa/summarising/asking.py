@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from .engine import Constraint, Generation, Message, Options
-from .engine.refusals import deadline_exceeded
-from .errors import PocketQAError
+from ..engine import Constraint, Generation, Message, Options
+from ..engine.refusals import deadline_exceeded
+from ..errors import PocketQAError
 
 
 class Reader(Protocol):

@@ -14,8 +14,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .analysis import words
-from .threads import unhurried
+from ..analysis import words
+from ..threads import unhurried
 
 TOLD = 0.4
 """What a word counts once a chosen sentence has it."""

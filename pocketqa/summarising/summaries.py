@@ -11,17 +11,17 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 
+from ..documents import sentences
+from ..engine import Generation, Message, Options
+from ..errors import RequestError
+from ..grounding.constraining import NumbersFrom
+from ..protocol import FinishReason, Piece, Received
 from . import asked, parts
 from .asked import Block, Wish
 from .asking import Reader, Requests, Stoppable, Stopped
 from .central import Centrality, size
 from .checking import Checker, ended, told
-from .constraining import NumbersFrom
-from .documents import sentences
-from .engine import Generation, Message, Options
-from .errors import RequestError
 from .parts import Part
-from .protocol import FinishReason, Piece, Received
 
 SHORT = 1_500
 """What is read in one request, as `central.size` counts."""

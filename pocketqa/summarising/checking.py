@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from .analysis import clean, normalise, words
-from .facts import ungrounded
+from ..analysis import clean, normalise, words
+from ..grounding.facts import ungrounded
 
 ALIKE = 0.8
 """Of a sentence's pairs of characters, those that an earlier one has, from which on it repeats."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .analysis import terms
+from ..analysis import terms
 from .extracting import sentences
 
 MOST_CLAUSES = 8

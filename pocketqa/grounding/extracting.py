@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..analysis import is_character, terms
+from ..passages import Passage
+from ..question import content
 from . import aspects
-from .analysis import is_character, terms
-from .passages import Passage
-from .question import content
 
 MOST = 3
 """Sentences that are chosen; a list's heading brings its items, an item its heading."""

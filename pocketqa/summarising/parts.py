@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..documents import sentences
+from ..threads import unhurried
 from .asked import Block
 from .central import Centrality, size
-from .documents import sentences
-from .threads import unhurried
 
 LONGEST = 200
 """Characters of a sentence; a longer one, such as a line without any full stop, is cut."""

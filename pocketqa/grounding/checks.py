@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .analysis import clean, is_character, terms
+from ..analysis import clean, is_character, terms
+from ..threads import unhurried
 from .aspects import NAMES, Kind, asks_for, has
 from .constraining import NumbersFrom
 from .extracting import sentences
 from .facts import ungrounded
-from .threads import unhurried
 
 __all__ = ["NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "has", "support"]
 

@@ -1,0 +1,15 @@
+"""What an answer from passages may say: its facts, checks before, while and after it is said."""
+
+from __future__ import annotations
+
+from .aspects import NAMES, Kind, asks_for, has
+from .checks import Verdict, check, support
+from .constraining import NumbersFrom
+from .extracting import extract, sentences
+from .facts import ungrounded
+from .spans import shortest
+
+__all__ = [
+    "NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "extract", "has", "sentences",
+    "shortest", "support", "ungrounded",
+]  # fmt: skip
