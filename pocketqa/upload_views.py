@@ -39,8 +39,8 @@ STATUS = {
 }
 """The HTTP status of each error code."""
 
-FIELDS = 64 << 10
-"""Bytes of a request beside its file."""
+FIELDS = 512 << 10
+"""Bytes of a request beside its file, and of what its parser may hold."""
 SPOOLED = 512 << 10
 """Bytes of a file from which it is received on the disk."""
 DRAIN_S = 20.0
