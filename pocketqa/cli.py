@@ -202,8 +202,7 @@ def ask(text: str) -> None:
     services = assemble(config, indexing.open_index(config), engine)
     try:
         engine.wait()
-        if engine.failure:
-            raise engine.failure
+        engine.count([{"role": "user", "content": text}])  # raises where the model is not ready
         for piece in chat(request, Key("own:ask", "ask"), services, Cancellation()):
             click.echo(piece.delta, nl=False)
     finally:

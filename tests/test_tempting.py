@@ -57,7 +57,12 @@ def answers(
     """What the model says to each, several at a time."""
     running = [
         engine.submit(
-            prompt.build(case.question, [], prompt.material([Passage("1", case.title, case.text)])),
+            prompt.build(
+                prompt.ZH.chat,
+                case.question,
+                [],
+                prompt.material([Passage("1", case.title, case.text)]),
+            ),
             Options(48, constraint=constraint),
         )
         for case, constraint in zip(asked, constraints, strict=True)
