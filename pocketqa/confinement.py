@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MEMORY = 2 << 30
-"""Bytes of address space; the libraries alone take 700 MB of it, with OCR 1.3 GB."""
+"""Bytes of address space; the libraries take 220 MB of it, with OCR 1.3 GB."""
 
 NICE = 3
-"""Lower priority, by a little: a third of what the model gets where they compete."""
+"""Lower priority, by a little: about half of what the model gets where they compete."""
 
 FILE = 1 << 30
 """Bytes of a file that it writes."""

@@ -105,20 +105,15 @@ def kind(data: bytes) -> str:
     if data.startswith(b"PK\x03\x04") or data.startswith(b"PK\x05\x06"):
         return _package(data)
     if data.startswith(_OLE):
-        names = (name for name in _OLD if name.encode("utf-16-le") in data)
-        return _OLD[next(names, "")] if any(n.encode("utf-16-le") in data for n in _OLD) else "ole"
+        return next((_OLD[name] for name in _OLD if name.encode("utf-16-le") in data), "ole")
     if b"%PDF-" in data[:1024]:
         return "pdf"
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\0").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return "html"
-    magic = next((name for start, name in _MAGIC.items() if data.startswith(start)), "")
-    # "BM" and "MZ" may begin a text.
-    return magic if magic and not (len(magic) == 3 and _is_text(data)) else _text_or_binary(data)
-
-
-def _text_or_binary(data: bytes) -> str:
-    return TEXT if _is_text(data) else "binary"
+    if _is_text(data) and not data.startswith(b"{\\rtf"):
+        return TEXT  # "BM" and "MZ" may begin one
+    return next((name for start, name in _MAGIC.items() if data.startswith(start)), "binary")
 
 
 def _is_text(data: bytes) -> bool:

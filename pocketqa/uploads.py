@@ -80,14 +80,19 @@ class Uploads:
         """
         name = clean_name(filename)
         kinds.require_known(name)
-        work = self._begin()
         try:
-            size = self._store(stream, work / ingest.FILE)
-            with self._turn():
-                result = self._ingest(work, name)
-            return self._keep(work, name, size, result)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            with self._workplace() as work:
+                size = self._store(stream, work / ingest.FILE)
+                with self._turn():
+                    result = self._ingest(work, name)
+                return self._keep(work, name, size, result)
+        except OSError as error:
+            log.exception("an upload cannot be kept in %s", self._folder)
+            raise KnowledgeError(
+                "index_unwritable",
+                "服务器无法保存文件，可能磁盘已满，请联系管理员",
+                "the server cannot keep the file, its disk is full perhaps: tell its operator",
+            ) from error
 
     def find(self, upload_id: str) -> Upload | None:
         """The upload of this id; None where there is none, or it has expired."""
@@ -111,13 +116,17 @@ class Uploads:
             elif folder.name.startswith((_NEW, _OLD)) and _age(folder, now) > LEFT_S:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _begin(self) -> Path:
-        """A private folder to work in."""
+    @contextmanager
+    def _workplace(self) -> Iterator[Path]:
+        """A private folder; what is left in it at the end is removed."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sweep_from_now_on()
         work = self._folder / f"{_NEW}{secrets.token_hex(16)}"
         work.mkdir(mode=0o700)
-        return work
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
     def _store(self, stream: BinaryIO, target: Path) -> int:
         size = 0

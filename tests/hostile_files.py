@@ -16,7 +16,7 @@ from olefiles import ole
 from papers import objects_pdf, pdf, slides, word, workbook, zipped
 from real_files import FAQ, TEXT, handbook
 
-UPLOAD_MB, CHARACTERS, SECONDS = 2, 200_000, 8
+UPLOAD_MB, CHARACTERS, SECONDS = 2, 200_000, 12
 """The limits that these files are made for."""
 
 

@@ -5,6 +5,9 @@ The hostile ones are sent while five clients chat: nobody there may notice.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -16,8 +19,8 @@ from typing import Any
 
 import pytest
 from hostile_files import CHARACTERS, HOSTILE, SECONDS, UPLOAD_MB, Hostile
-from real_files import REAL, Real
-from servers import Client, Server, fake_server, text_of
+from real_files import REAL, TEXT, Real
+from servers import ROOT, Client, Server, fake_server, text_of
 
 from pocketqa.client import upload
 from pocketqa.config import Config
@@ -164,6 +167,28 @@ def test_chats_go_on_undisturbed(attacked: tuple[dict[str, dict[str, Any]], Watc
         # The client hands frames to a thread each, which may overtake one another.
         assert "公安机关" in text_of(sorted(frames, key=lambda frame: frame["seq"]))
     assert len(watch.health_s) > 10 and max(watch.health_s) < HEALTH_S
+
+
+def test_the_client_uploads_and_asks(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "办法.txt"
+    file.write_text(TEXT, encoding="utf-8")
+    command = ["client", "127.0.0.1", str(server.port), "要提前多久预约？", "--event", "CHAT_CS"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pocketqa", *command, "--upload", str(file)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    said = json.loads(done.stderr.splitlines()[0])
+    assert said["filename"] == "办法.txt" and said["characters"] > 50
+    assert json.loads(done.stdout.splitlines()[-1])["data"]["finish_reason"] in ("stop", "error")
+    gone = urllib.request.Request(f"{server.url}/upload/{said['upload_id']}", method="DELETE")
+    with urllib.request.urlopen(gone, timeout=30) as answer:
+        assert answer.status == 204
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(PocketQAError) as caught:
+        upload("http://127.0.0.1:9", "a.txt", b"x")
+    assert caught.value.code == "cannot_connect"
 
 
 def test_nothing_is_left_but_what_was_kept(

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from fakes import FakeModel, FakeRetriever
 from flask import Flask
 from flask.testing import FlaskClient
 from hostile_files import endless_pdf
-from papers import scanned
+from papers import scanned, zipped
 from real_files import ANSWER, QUESTION, TEXT
 
-from pocketqa import confinement, uploads
+from pocketqa import confinement, kinds, uploads
 from pocketqa.app import create_app
 from pocketqa.config import Config
 from pocketqa.engine import Engine
@@ -234,6 +235,35 @@ def test_a_reader_gets_no_secrets_and_little_memory(
     assert limits == [confinement.MEMORY, 5]
     assert "hush" not in str(environment) and "POCKETQA_SECRET_KEY" not in environment
     assert status == 1 and b"MemoryError" in (tmp_path / "log").read_bytes()
+
+
+def test_a_disk_that_takes_nothing(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "uploads").write_text("in the way")
+    response = post(app.test_client(), "办法.txt", TEXT.encode())
+    assert response.status_code == 507
+    assert response.get_json()["error"]["code"] == "index_unwritable"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"BMW und MZ", "text"), (b"BM\0\1\2\3\4\5", "bmp"), (b"MZ\x90\0\3\1\4", "exe"),
+        (b"{\\rtf1 x}", "rtf"), (b"\xef\xbb\xbf <HTML>", "html"), (b"\n%PDF-1.7", "pdf"),
+        ("文字".encode("utf-16"), "text"), ("文字".encode("gb18030"), "text"),
+        (b"PK\x03\x04x", "broken zip"), (zipped({"a": ""}), "zip"),
+        (zipped({"content.xml": ""}), "odf"), (b"\1\2\3\4" * 99, "binary"),
+    ],
+)  # fmt: skip
+def test_what_bytes_are(data: bytes, kind: str) -> None:
+    assert kinds.kind(data) == kind
+
+
+def test_recognised_texts_side_by_side_are_one_line() -> None:
+    def at(x: float, y: float, text: str) -> tuple[Any, str]:
+        return np.array([[x, y], [x + 50, y], [x + 50, y + 20], [x, y + 20]]), text
+
+    found = [at(200, 52, "五百元"), at(10, 90, "小"), at(10, 50, "大"), at(200, 88, "一百元")]
+    assert ocr._joined(found) == ["大 五百元", "小 一百元"]
 
 
 def test_pages_of_places() -> None:
