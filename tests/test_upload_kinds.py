@@ -179,7 +179,8 @@ def test_the_client_uploads_and_asks(server: Server, tmp_path: Path) -> None:
     )  # fmt: skip
     said = json.loads(done.stderr.splitlines()[0])
     assert said["filename"] == "办法.txt" and said["characters"] > 50
-    assert json.loads(done.stdout.splitlines()[-1])["data"]["finish_reason"] in ("stop", "error")
+    last = json.loads(done.stdout.splitlines()[-1])["data"]
+    assert last["finish_reason"] == "stop" and last["received"]["clue"]["type"] == "文件依据:"
     gone = urllib.request.Request(f"{server.url}/upload/{said['upload_id']}", method="DELETE")
     with urllib.request.urlopen(gone, timeout=30) as answer:
         assert answer.status == 204
