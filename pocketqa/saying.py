@@ -48,6 +48,11 @@ _NUMBER = rf"[!-~第{CHARACTERS}]"
 _NUMBER_AT_END = re.compile(rf"{_NUMBER}+\Z")
 _RUN = re.compile(rf"{_NUMBER}+|[^!-~第{CHARACTERS}]+")
 
+ORIGINAL = {
+    "zh": "\n请以材料的原文为准：\n",
+    "en": "\nPlease rely on the material's own words:\n",
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -173,7 +178,11 @@ def _checked(
     if not said and reason == "stop":  # an echo of the question, or nothing at all
         yield from whole(_extract(asked), _extracted(received))
         return
-    if grounding.check(said, asked.question, asked.texts).unsupported:
+    is_doubtful = bool(grounding.check(said, asked.question, asked.texts).unsupported)
+    if generation.steered:  # it would have said a number of its own
+        is_doubtful = True
+        yield Piece(ORIGINAL[prompt.language(asked.question)] + _extract(asked), None, received)
+    if is_doubtful:
         note = NOTES["generated"] + DOUBTFUL
         received = replace(received, clue_data=(*received.clue_data[:2], note))
     yield Piece("", reason, received)

@@ -25,8 +25,8 @@ QUERIES: list[dict[str, Any]] = [
     {"_id": "q4", "text": "停车场须知是什么？", "answers": ["地下二层"]},
 ]
 SAID = "早上7点或99点开门。"
-SHOWN = "早上7点或"
-"""… of it, as the passages state no other number and the model knows no other word."""
+SHOWN = "早上7点或\n请以材料的原文为准：\n食堂早上7点开门。"
+"""… of it: the passages state no other number, the model knows no other word, so they speak."""
 
 
 class Engines:

@@ -53,7 +53,9 @@ def test_what_is_asked_for_and_not_stated_is_said_to_be_absent(desk: Desk) -> No
 def test_no_number_that_no_passage_states() -> None:
     desk = Desk(model=FakeModel("请带上户口簿,工本费50元。"))
     text, last = desk.ask("身份证丢了?")
-    assert "50" not in text and text.startswith("请带上户口簿")
+    assert "50" not in text and text.startswith("请带上户口簿,工本费\n请以材料的原文为准：\n")
+    assert text.endswith("工本费20元。")
+    assert last.received.clue_data[2] == NOTES["generated"] + DOUBTFUL
     desk.engine.close()
 
 
