@@ -24,6 +24,7 @@ from .passages import Passage
 from .prompt import MAX_MATERIAL
 from .protocol import FinishReason, Piece, Received, Way
 from .services import Cancellation, Services
+from .writing import without_loops
 
 NOTES: dict[Way, str] = {
     "curated": "",
@@ -93,9 +94,10 @@ def freely(
     options = Options(config.max_new_tokens, config.temperature)
     generation = services.engine.submit(messages(), options)
     cancellation.attach(generation.cancel)
-    for delta in generation:
+    for delta in without_loops(generation):
         yield Piece(delta, None, received)
-    yield Piece("", generation.finish_reason or "abort", received)
+    generation.cancel()  # has it ended? If not, it had begun to repeat itself
+    yield Piece("", generation.finish_reason or "stop", received)
 
 
 def from_passages(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .dialogue import Turn
 from .engine import Message
@@ -15,6 +15,9 @@ SYSTEM = {
     "en": "You draft notices, letters and replies for the user, in English. Write the text only, "
     "complete and polite. Where the user gives no name, date, amount or number, write [...].",
 }
+ENDS = "。！？!?\n"
+SHORTEST = 8
+"""Characters of a sentence that should not be said twice; a shorter one may be: 谢谢！"""
 MAX_HISTORY_TOKENS = 2_000
 """Of earlier turns: 6 s to read on two cores, the first time."""
 
@@ -44,3 +47,35 @@ def _of(turn: Turn) -> list[Message]:
         Message(role="user", content=turn.question),
         Message(role="assistant", content=turn.answer),
     ]
+
+
+def without_loops(deltas: Iterable[str]) -> Iterator[str]:
+    """The deltas up to the first sentence that has been said before, word for word.
+
+    A small model that begins to repeat itself does not stop. What could become such a sentence is
+    held back until it is another.
+    """
+    said: set[str] = set()
+    sentence = held = ""
+    for delta in deltas:
+        ready = ""
+        for char in delta:
+            sentence, held = sentence + char, held + char
+            if char in ENDS:
+                if sentence.strip() in said:
+                    yield ready
+                    return
+                if len(sentence.strip()) >= SHORTEST:
+                    said.add(sentence.strip())
+                sentence = ""
+            if not _may_repeat(sentence, said):
+                ready, held = ready + held, ""
+        if ready:
+            yield ready
+    if held:
+        yield held
+
+
+def _may_repeat(sentence: str, said: set[str]) -> bool:
+    begun = sentence.strip()
+    return bool(begun) and any(each.startswith(begun) for each in said)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -138,4 +139,14 @@ def test_a_number_cut_by_the_limit_is_not_shown() -> None:
     desk = Desk(model=FakeModel("到派出所,工本费20元。"), max_new_tokens=9)
     text, last = desk.ask("身份证丢了?")
     assert text == "到派出所,工本费" and last.finish_reason == "length"
+    desk.engine.close()
+
+
+def test_writing_that_repeats_itself_ends() -> None:
+    desk = Desk(model=FakeModel("明天上午停水，请提前备水。\n" * 100))
+    text, last = desk.ask("写一份停水通知", "GEN_CS")
+    assert text.strip() == "明天上午停水，请提前备水。" and last.finish_reason == "stop"
+    while desk.engine.stats()["running"]:
+        time.sleep(0.001)
+    assert desk.model.said < 500
     desk.engine.close()

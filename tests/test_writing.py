@@ -7,7 +7,7 @@ from fakes import FakeModel
 
 from pocketqa.dialogue import Turn
 from pocketqa.engine import Engine
-from pocketqa.writing import MAX_HISTORY_TOKENS, SYSTEM, messages
+from pocketqa.writing import MAX_HISTORY_TOKENS, SYSTEM, messages, without_loops
 
 TASK = "写一份停水通知"
 
@@ -62,3 +62,20 @@ def test_no_prompt_is_longer_than_the_model_reads(limit: int) -> None:
 def test_a_task_is_never_cut(engine: Engine) -> None:
     long = "写" * 7_000
     assert [message["content"] for message in messages(long, turns(1, 1), engine)][1:] == [long]
+
+
+@pytest.mark.parametrize("step", [1, 3, 50])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("请大家准时参加会议。谢谢！谢谢！", None),
+        ("请大家准时参加会议。请大家带好笔记本。请大家准时参加会议。再见。", 19),
+        ("请大家准时参加会议。\n\n请大家准时参加会议。", 12),
+        ("请大家准时参加会议。请大家准时参", None),
+        ("没有句号" * 9, None),
+    ],
+)
+def test_what_begins_to_repeat_itself_ends(text: str, shown: int | None, step: int) -> None:
+    deltas = (text[n : n + step] for n in range(0, len(text), step))
+    said = "".join(without_loops(deltas))
+    assert said.rstrip() == text[:shown].rstrip()
