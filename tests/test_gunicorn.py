@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,8 @@ def test_the_transport_is_websocket(demo_index: Path, connect: Callable[..., Cli
     env = {"POCKETQA_INDEX": str(demo_index)}
     server = Server([*GUNICORN, *CONF, "wsgi:app"], env, r"Listening at: (http://\S+)")
     try:
+        # It listens before the application is there, and a client waits for 5 s only.
+        urllib.request.urlopen(server.url + "/health", timeout=60).read()
         client = connect(server)
         assert client.sio.transport() == "websocket"
         assert text_of(client.ask({"text": "你好"}))
