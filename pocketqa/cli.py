@@ -16,12 +16,10 @@ from .cli_eval import evaluate
 from .cli_kb import kb, wait_option
 from .cli_model import model, say
 from .errors import PocketQAError
+from .protocol import EVENTS
 
 if TYPE_CHECKING:
     from .passages import Hit, Passage
-
-
-CLIENT_EVENTS = ("CHAT_CS", "QA_CS", "SUM_CS", "GEN_CS")
 
 
 class _Group(click.Group):
@@ -215,8 +213,8 @@ def ask(text: str) -> None:
 @click.argument("host")
 @click.argument("port", type=int)
 @click.argument("text")
-@click.argument("event", default="CHAT_CS", type=click.Choice(CLIENT_EVENTS))
-@click.option("--event", "named", type=click.Choice(CLIENT_EVENTS), help="the same as an option")
+@click.argument("event", default="CHAT_CS", type=click.Choice(list(EVENTS)))
+@click.option("--event", "named", type=click.Choice(list(EVENTS)), help="the same as an option")
 @click.option("--upload", type=click.Path(path_type=Path, exists=True), help="ask about this file")
 def client(
     host: str, port: int, text: str, event: str, named: str | None, upload: Path | None

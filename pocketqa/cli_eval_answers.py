@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .errors import PocketQAError
+from .protocol import EVENTS
 
 if TYPE_CHECKING:
     from .answer_evaluation import Report
@@ -51,7 +52,7 @@ _MEANINGS = {
 @click.option("--split", help="only questions with this value of the field split")
 @click.option(
     "--event",
-    type=click.Choice(["CHAT_CS", "QA_CS", "SUM_CS", "GEN_CS"]),
+    type=click.Choice(list(EVENTS)),
     default="CHAT_CS",
     show_default=True,
     help="who answers, as in the protocol",

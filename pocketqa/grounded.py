@@ -8,12 +8,12 @@ from dataclasses import replace
 from . import prompt, saying
 from .config import Config
 from .dialogue import Turn
-from .errors import RequestError
 from .followup import standalone
 from .passages import Hit, page_of
 from .protocol import Piece, Received, Request, Source, Way
 from .saying import NOTES, Asked, whole
 from .services import Cancellation, Retrieval, Services, Upload
+from .upload import unknown
 
 KNOWLEDGE_CLUE, UPLOAD_CLUE = "知识库依据:", "文件依据:"
 NEAR_BEST = 0.85
@@ -91,11 +91,7 @@ def find_upload(request: Request, services: Services) -> Upload | None:
         return None
     found = services.uploads.find(request.upload_id) if services.uploads else None
     if found is None:
-        raise RequestError(
-            "unknown_upload",
-            "找不到上传的文件，它可能已过期，请重新上传",
-            "no such upload, or it has expired: please upload it again",
-        )
+        raise unknown()
     return found
 
 

@@ -68,7 +68,7 @@ def ingest(folder: Path, order: Order) -> Result:
     """Read the file, write its text and build its index.
 
     Raises:
-        KnowledgeError: with a code of `uploads.STATUS`.
+        KnowledgeError: with a code of `upload_views.STATUS`.
     """
     from . import kinds, readers
 

@@ -180,7 +180,7 @@ def _checked(
     if not said and reason == "stop":  # an echo of the question, or nothing at all
         yield from whole(_extract(asked), _extracted(received))
         return
-    is_doubtful = bool(grounding.check(said, asked.question, asked.texts).unsupported)
+    is_doubtful = bool(grounding.unsupported(said, asked.sources))
     if generation.steered:  # it would have said a number of its own
         is_doubtful = True
         yield Piece(ORIGINAL[prompt.language(asked.question)] + _extract(asked), None, received)

@@ -9,10 +9,10 @@ from typing import Protocol
 from . import prompt
 from .config import Config
 from .dialogue import Store
-from .engine import Generation, Message, Options
 from .passages import Hit, Passage
 from .prompt import Wordings
 from .sensitive import Listed
+from .summarising.asking import Reader
 
 
 class Retrieval(Protocol):
@@ -25,16 +25,11 @@ class Retrieval(Protocol):
     ) -> list[str]: ...
 
 
-class LanguageModel(Protocol):
+class LanguageModel(Reader, Protocol):
     """What answering needs of an engine."""
 
     constrains: bool
     """Whether it decodes under `Options.constraint`."""
-
-    @property
-    def max_prompt_tokens(self) -> int: ...
-    def count(self, messages: list[Message]) -> int: ...
-    def submit(self, messages: list[Message], options: Options | None = None) -> Generation: ...
 
 
 class Cancellation:

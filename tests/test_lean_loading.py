@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tiny_networks import CONFIGS, save, sizes
@@ -95,6 +96,15 @@ def test_a_processor_without_avx2_is_refused(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     with pytest.raises(UnsupportedError, match="no AVX2"):
         lean_loading.load(tmp_path, "auto", 1)
+
+
+@pytest.mark.parametrize("name", ["qwen2", "llama-tied", "qwen3"])
+def test_rotary_tables_are_those_of_the_models_own_code(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = lean_loading._plain_turns(CONFIGS[name])
+    monkeypatch.setattr(lean_loading, "_plain_turns", lambda config: None)
+    assert plain is not None and np.array_equal(plain, lean_loading._turns(CONFIGS[name]))
 
 
 def text_of(loaded: model.LoadedModel, tokens: int) -> str:

@@ -1,8 +1,4 @@
-"""Whether an answer rests on its passages: its facts exactly, its sentences by a measure. Pure.
-
-`NumbersFrom` is the constraint under which an answer is decoded; `check` is what finds the rest
-afterwards. `asks_for` and `has` tell before that what is asked for is not there.
-"""
+"""Whether an answer rests on its passages: its facts exactly, its sentences by a measure."""
 
 from __future__ import annotations
 
@@ -13,12 +9,8 @@ from functools import lru_cache
 
 from ..analysis import clean, is_character, terms
 from ..threads import unhurried
-from .aspects import NAMES, Kind, asks_for, has
-from .constraining import NumbersFrom
 from .extracting import sentences
 from .facts import ungrounded
-
-__all__ = ["NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "has", "support"]
 
 SUPPORTED = 0.64
 """Support from which on a sentence counts as supported; this and `NEAR` were chosen on one half of
@@ -60,13 +52,17 @@ class Verdict:
 def check(answer: str, question: str, passages: Sequence[str]) -> Verdict:
     """What of `answer` neither `passages` (title and text, one string each) nor `question` say."""
     sources = [*passages, question]
+    return Verdict(tuple(ungrounded(answer, sources)), tuple(unsupported(answer, sources)))
+
+
+def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
+    """The sentences of an answer that no source supports."""
     found = [sentence for source in sources for sentence in sentences(source)]
-    unsupported = [
+    return [
         sentence
         for sentence in unhurried(sentences(answer), 1)
         if _is_statement(sentence) and support(sentence, found) < SUPPORTED
     ]
-    return Verdict(tuple(ungrounded(answer, sources)), tuple(unsupported))
 
 
 def support(sentence: str, sources: Sequence[str]) -> float:

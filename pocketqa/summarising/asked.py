@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..grounding.numerals import value
+
 Block = tuple[str, "int | None"]
 """A paragraph or heading, and its page; None where there are no pages."""
 
 MAX_INSTRUCTION = 100
 """Characters of an instruction that the model is told."""
 
-_DIGITS = {char: n for n, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
 _NUMBER = r"(\d{1,4}|[零〇一二两三四五六七八九十百]+)"
 _SENTENCES = re.compile(
@@ -124,14 +125,7 @@ def _is_heading(text: str) -> bool:
 
 
 def _number(text: str) -> int:
-    """The value of digits, of Chinese numerals below a thousand, or of an English word."""
+    """The value of digits, of a Chinese numeral, or of an English word; 0 of what is no number."""
     if text.isascii():
         return int(text) if text.isdigit() else _WORDS[text.lower()]
-    total = digit = 0
-    for char in text:
-        if char in "十百":
-            total += (digit or 1) * (10 if char == "十" else 100)
-            digit = 0
-        else:
-            digit = 10 * digit + _DIGITS[char]
-    return total + digit
+    return value(text) or 0
