@@ -35,10 +35,14 @@ class Config(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(6006, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="further web origins that may connect, separated by commas; * for all"
+        (),
+        description="further web origins that may connect and embed; commas between; * for all",
     )
-    secret_key: str = Field(
-        "", description="signs dialogue tokens; empty: a new one at every start"
+    proxies: int = Field(
+        0, ge=0, le=10, description="reverse proxies in front, whose X-Forwarded-* are believed"
+    )
+    grace_s: float = Field(
+        20, ge=0, description="how long running answers may go on after SIGTERM, in seconds"
     )
     max_packet_bytes: int = Field(
         4 << 20, ge=65536, description="largest Socket.IO packet; a larger one ends its connection"
@@ -46,7 +50,48 @@ class Config(BaseSettings):
     answers_per_connection: int = Field(
         16, ge=1, description="answers that one connection may have running at once"
     )
+    backlog_kb: int = Field(
+        1024, ge=16, description="a client that leaves so much unread is dropped, in KiB"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="log level")
+    log_format: Literal["text", "json"] = Field("text", description="a line of the log")
+    log_text: bool = Field(False, description="whether questions and answers are logged")
+
+    # Who may ask
+    secret_key: str = Field(
+        "",
+        repr=False,
+        description="signs cookies, tokens and rooms; empty: one that is kept in HOME",
+    )
+    require_key: bool = Field(False, description="whether whoever connects must show an API key")
+    admin_key: str = Field("", repr=False, description="opens /admin; empty: there is no /admin")
+    rooms: Literal["open", "signed", "off"] = Field(
+        "open", description="who may join a named room: who knows its name, or its signed name"
+    )
+    rate: str = Field(
+        "60/minute", description="questions of one identity; 30/minute;1000/day. Empty: no limit"
+    )
+    connections_per_address: int = Field(
+        100, ge=0, description="connections from one address at once; 0: no limit"
+    )
+
+    # Dialogues
+    database_url: str = Field(
+        "", repr=False, description="SQLAlchemy address of the database; empty: SQLite in HOME"
+    )
+    message_queue: str = Field(
+        "", repr=False, description="redis:// address that several instances share; empty: alone"
+    )
+    retention_days: float = Field(
+        90, ge=0, description="how long dialogues are kept, in days; 0: for ever"
+    )
+    keep_answering_s: float = Field(
+        15, ge=0, description="how long an answer goes on when nobody listens, in seconds"
+    )
+    replay_s: float = Field(
+        300, ge=0, description="how long an ended answer can be resumed, in seconds"
+    )
+    replay_mb: int = Field(64, ge=1, description="memory for answers that can be resumed, in MiB")
 
     # Files
     home: Path = Field(
@@ -106,7 +151,6 @@ class Config(BaseSettings):
         0.9, ge=0, le=1, description="from this score on answer_mode auto gives the curated answer"
     )
     history_turns: int = Field(5, ge=0, le=50, description="earlier turns kept in sight")
-    dialogues: int = Field(10_000, ge=1, description="dialogues kept in memory")
     sensitive_words: Path | None = Field(
         None, description="file of words that are not to be said, one a line; default: none"
     )

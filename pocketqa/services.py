@@ -97,5 +97,5 @@ def assemble(
     """
     listed = Listed(config.sensitive_words) if config.sensitive_words else None
     wordings = prompt.load(config.prompts)
-    dialogues = Store(config.dialogues)
+    dialogues = Store(10_000)
     return Services(config, retriever, engine, dialogues, uploads, listed, wordings)

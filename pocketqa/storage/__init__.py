@@ -1,0 +1,1 @@
+"""The database: dialogues, feedback, uploads' records and API keys, behind SQLAlchemy."""
