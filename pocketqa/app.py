@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,11 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from . import config as configuration
-from . import indexing, models, packets, upload_views, views
+from . import identity, indexing, models, packets, upload_views, views
 from .config import Config
-from .dialogue import Ownership
 from .engine import Engine, Model
 from .events import Events
+from .identity import Ownership
 from .live import Live
 from .passages import Hit, Passage
 from .running import Running
@@ -80,7 +79,7 @@ def create_app(
     uploads = Uploads(config)
     services = assemble(config, OffHub(knowledge), model, uploads)
     running = Running(config.answers_per_connection, config.max_streams)
-    ownership = Ownership(config.secret_key or secrets.token_hex(32))
+    ownership = Ownership(identity.secret(config), config.rooms)
     Events(socketio, services, ownership, running)
     app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
     app.register_blueprint(upload_views.blueprint(uploads, lambda env: _is_welcome(config, env)))

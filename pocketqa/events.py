@@ -13,8 +13,9 @@ from flask_socketio import SocketIO, join_room
 
 from . import answering, protocol
 from .answering import ANSWERS
-from .dialogue import Key, Ownership
+from .dialogue import Key
 from .errors import PocketQAError, RequestError
+from .identity import Ownership
 from .protocol import EVENTS, Piece, Received, Request
 from .running import Answer, Running
 from .services import Services

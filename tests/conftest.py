@@ -14,6 +14,9 @@ from jsonschema import Draft202012Validator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# No test writes a secret into the user's folder.
+os.environ.setdefault("POCKETQA_SECRET_KEY", "the tests' secret")
+
 from servers import ROOT, Client, Server, fake_server, real_server
 
 from pocketqa import indexing
