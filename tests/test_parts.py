@@ -45,3 +45,8 @@ def test_the_central_sentences_of_a_part_stay_in_order() -> None:
     part = parts.read([("办理期限是三日。天气很好。办理期限从受理之日算起，共三日。", None)])
     assert part.central(1_000) == part.text
     assert part.central(part.size - 4) == "办理期限是三日。办理期限从受理之日算起，共三日。"
+
+
+def test_headings_and_items_are_lines_of_their_own() -> None:
+    part = parts.read([("# 注销\n\n说明。又说。\n## 适用情形\n没有债务的企业。\n- 甲\n- 乙\n", None)])
+    assert part.text == "注销\n说明。又说。\n适用情形\n没有债务的企业。\n- 甲\n- 乙"

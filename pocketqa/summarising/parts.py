@@ -14,6 +14,8 @@ from .central import Centrality, size
 
 LONGEST = 200
 """Characters of a sentence; a longer one, such as a line without any full stop, is cut."""
+_HEADING = re.compile(r"#{1,6}\s+")
+_ITEM = re.compile(r"[-*•·]\s+")
 _CUT = re.compile(rf".{{1,{LONGEST - 1}}}[，,、;；:： \t]|.{{1,{LONGEST}}}", re.DOTALL)
 
 
@@ -81,10 +83,14 @@ def cut(whole: Part, count: int) -> list[Part]:
 def _sentences(text: str, page: int | None) -> Iterator[Sentence]:
     opens = True
     for sentence in sentences(text):
+        heading = _HEADING.match(sentence)
+        opens = opens or bool(heading or _ITEM.match(sentence))
+        sentence = sentence[heading.end() :] if heading else sentence
         for piece in [sentence] if len(sentence) <= LONGEST else _CUT.findall(sentence):
             if stripped := piece.strip():
                 yield Sentence(stripped, page, opens)
                 opens = False
+        opens = opens or bool(heading)
 
 
 def _joined(chosen: Sequence[Sentence]) -> str:
