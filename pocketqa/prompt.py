@@ -119,8 +119,8 @@ def grounded(
     passages: Sequence[Passage],
     fits: Callable[[list[Message]], bool],
     asked: str = ASKED,
-) -> list[Message]:
-    """The messages for a question over passages, cut until they fit.
+) -> tuple[list[Message], list[Passage]]:
+    """The messages for a question over passages, cut until they fit, and what is left of those.
 
     First the earlier turns go, the oldest first; then the passages, the last first; of the only one
     left, its end.
@@ -135,7 +135,7 @@ def grounded(
             used = [replace(used[0], text=used[0].text[: len(used[0].text) * 3 // 4])]
         else:
             break
-    return messages
+    return messages, used
 
 
 def build(

@@ -111,7 +111,7 @@ def from_passages(
         yield from whole(absent + _extract(asked), _extracted(received))
         return
     try:
-        generation = _submit(asked, services)
+        generation, read = _submit(asked, services)
     except PocketQAError as error:
         if error.code not in UNAVAILABLE:
             raise
@@ -119,16 +119,21 @@ def from_passages(
         yield from whole(_extract(asked), _extracted(received))
         return
     cancellation.attach(generation.cancel)
+    if len(read) < len(asked.passages):  # the others are no evidence: the model has not seen them
+        asked = replace(asked, passages=read)
+        sources = received.sources[: len(read)]
+        received = replace(received, sources=sources, prompt=prompt.material(read))
     if asked.short:
         yield from _shortest(asked, generation, received)
     else:
         yield from _checked(asked, generation, received, services)
 
 
-def _submit(asked: Asked, services: Services) -> Generation:
+def _submit(asked: Asked, services: Services) -> tuple[Generation, tuple[Passage, ...]]:
+    """The model's answer, and the passages that there was room for."""
     config, engine = services.config, services.engine
     wording = services.wordings[prompt.language(asked.question)]
-    messages = prompt.grounded(
+    messages, read = prompt.grounded(
         wording.qa if asked.short else wording.chat,
         asked.question,
         asked.history,
@@ -137,9 +142,8 @@ def _submit(asked: Asked, services: Services) -> Generation:
         wording.asked_short if asked.short else wording.asked,
     )
     constraint = grounding.NumbersFrom(asked.sources)
-    return engine.submit(
-        messages, Options(config.max_new_tokens, config.temperature, constraint=constraint)
-    )
+    options = Options(config.max_new_tokens, config.temperature, constraint=constraint)
+    return engine.submit(messages, options), tuple(read)
 
 
 def to_the_point(question: str, passage: Passage) -> Passage:

@@ -48,5 +48,7 @@ def test_the_central_sentences_of_a_part_stay_in_order() -> None:
 
 
 def test_headings_and_items_are_lines_of_their_own() -> None:
-    part = parts.read([("# 注销\n\n说明。又说。\n## 适用情形\n没有债务的企业。\n- 甲\n- 乙\n", None)])
+    part = parts.read(
+        [("# 注销\n\n说明。又说。\n## 适用情形\n没有债务的企业。\n- 甲\n- 乙\n", None)]
+    )
     assert part.text == "注销\n说明。又说。\n适用情形\n没有债务的企业。\n- 甲\n- 乙"

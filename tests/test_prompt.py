@@ -59,10 +59,10 @@ def size(messages: list[Message]) -> int:
 def test_what_does_not_fit_goes(room: int, turns: int, passages: int) -> None:
     history = [Turn("问一", "答一" * 5), Turn("问二", "答二" * 5)]
     found = [CURATED, DOCUMENT]
-    messages = prompt.grounded("S", "身份证?", history, found, lambda m: size(m) <= room)
+    messages, used = prompt.grounded("S", "身份证?", history, found, lambda m: size(m) <= room)
     assert size(messages) <= room
     assert (len(messages) - 2) / 2 == turns
-    assert (DOCUMENT.text in messages[-1]["content"]) is (passages == 2)
+    assert (DOCUMENT.text in messages[-1]["content"]) is (passages == 2) and len(used) == passages
     assert messages[-1]["content"].endswith("问题:身份证?")
 
 

@@ -12,7 +12,7 @@ from fakes import FakeModel
 from pocketqa import saying
 from pocketqa.engine import Engine, Generation, Message, Options
 from pocketqa.errors import PocketQAError
-from pocketqa.passages import Hit
+from pocketqa.passages import Hit, Passage
 from pocketqa.prompt import ZH
 from pocketqa.saying import DOUBTFUL, NOTES
 from pocketqa.sensitive import REPLY, Listed
@@ -42,6 +42,21 @@ def test_without_the_model_the_passages_speak(desk: Desk) -> None:
     with pytest.raises(PocketQAError) as caught:
         desk.ask("写一份通知", "GEN_CS")
     assert caught.value.code == "model_unavailable"
+
+
+def test_a_passage_without_room_in_the_prompt_is_no_evidence(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    further = Passage(id="2", title="哪里补办?", text="在户籍所在地。")
+    monkeypatch.setattr(desk.retriever, "hits", [Hit(ID_CARD, 0.9), Hit(further, 0.9)])
+    _, last = desk.ask("身份证丢失怎么办?")
+    assert [source.id for source in last.received.sources] == ["1", "2"]
+    monkeypatch.setattr(
+        desk.engine, "count", lambda messages: 10**6 * (further.text in messages[-1]["content"])
+    )
+    _, last = desk.ask("身份证丢失怎么办?")
+    assert [source.id for source in last.received.sources] == ["1"]
+    assert further.text not in last.received.prompt and ID_CARD.text in last.received.prompt
 
 
 def test_what_is_asked_for_and_not_stated_is_said_to_be_absent(desk: Desk) -> None:
