@@ -11,7 +11,7 @@ from typing import Any
 from flask import request as connection
 from flask_socketio import SocketIO, join_room
 
-from . import answering, protocol
+from . import answering, commands, protocol
 from .answering import ANSWERS
 from .dialogue import Key
 from .errors import PocketQAError, RequestError
@@ -57,7 +57,7 @@ class Events:
         """Sent by the asker, or anybody in a named room, to stop an answer: `{request_id}`."""
         sid = _sid()
         try:
-            request_id = protocol.request_id_of(payload)
+            request_id = commands.named(payload).request_id
             answers = [
                 answer
                 for answer in self._running.named(request_id)

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pocketqa"
 # From the bottom up; a module may import from its own layer or below.
 LAYERS = [
     "__init__ errors",
-    "config protocol packets threads deployment",
+    "config protocol payloads commands packets threads deployment",
     """documents analysis folding readers passages dialogue catalogue cache conversion kinds
     confinement identity logs""",
     """segments codec store generations background synonyms question matrix matrices ranking
