@@ -13,6 +13,7 @@ from . import identity, indexing, models, packets, upload_views, views
 from .config import Config
 from .engine import Engine, Model
 from .events import Events
+from .headers import Secured
 from .identity import Ownership
 from .live import Live
 from .passages import Hit, Passage
@@ -83,6 +84,8 @@ def create_app(
     Events(socketio, services, ownership, running)
     app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
     app.register_blueprint(upload_views.blueprint(uploads, lambda env: _is_welcome(config, env)))
+    # Outside of all else, so that Socket.IO's answers and errors have the headers too.
+    app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model
     app.extensions["uploads"] = uploads
     return app

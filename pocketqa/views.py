@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, render_template, request
 
 from . import __version__
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'self'"
-)
 
 
 def blueprint(readiness: Callable[[], dict[str, Any]]) -> Blueprint:
@@ -23,7 +17,8 @@ def blueprint(readiness: Callable[[], dict[str, Any]]) -> Blueprint:
     @views.get("/")
     def page() -> str:
         """The chat page."""
-        return render_template("index.html", version=__version__)
+        embedded = request.args.get("embed") == "1"
+        return render_template("index.html", version=__version__, embedded=embedded)
 
     @views.get("/health")
     def health() -> dict[str, str]:
@@ -35,12 +30,5 @@ def blueprint(readiness: Callable[[], dict[str, Any]]) -> Blueprint:
         """The model is loaded and the index is open."""
         state = readiness()
         return state, 200 if state["ready"] else 503
-
-    @views.after_app_request
-    def secure(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
 
     return views

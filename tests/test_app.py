@@ -98,7 +98,7 @@ def test_the_page_and_its_headers(app: Flask) -> None:
     response = app.test_client().get("/")
     assert response.status_code == 200 and "PocketQA" in response.get_data(as_text=True)
     policy = response.headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy and "unsafe" not in policy
+    assert "script-src 'self'" in policy and "unsafe" not in policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 

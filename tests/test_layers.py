@@ -15,12 +15,12 @@ PACKAGE = ROOT / "pocketqa"
 # From the bottom up; a module may import from its own layer or below.
 LAYERS = [
     "__init__ errors",
-    "config protocol payloads commands packets threads deployment",
+    "config protocol payloads commands packets threads deployment headers",
     """documents analysis folding readers passages dialogue catalogue cache conversion kinds
-    confinement identity logs""",
+    confinement identity logs changes""",
     """segments codec store generations background synonyms question matrix matrices ranking
     calibration related reading followup engine sources wordlist storage metrics rates""",
-    "retriever queries grounding",
+    "retriever queries grounding explaining",
     "prompt models indexing export live sensitive summarising writing",
     """services saying grounded editing expansion beir evaluation answer_metrics
     reliability ingest upload uploads""",
