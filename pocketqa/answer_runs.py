@@ -17,8 +17,10 @@ from .errors import PocketQAError
 
 FORMAT = 1
 UNKEPT = {
-    "secret_key", "engine_key", "home", "index", "host", "port", "origins", "log_level",
-    "max_packet_bytes", "answers_per_connection", "dialogues",
+    "secret_key", "engine_key", "admin_key", "database_url", "message_queue", "home", "index",
+    "host", "port", "origins", "proxies", "grace_s", "log_level", "log_format", "log_text",
+    "max_packet_bytes", "answers_per_connection", "connections_per_address", "backlog_kb",
+    "require_key", "rooms", "rate", "retention_days", "keep_answering_s", "replay_s", "replay_mb",
 }  # fmt: skip
 """Settings that are secret, or that no answer depends on."""
 SHOWN = 5

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 
 from . import grounded, saying, summarising, writing
-from .dialogue import Key, Turn
+from .dialogue import Key, State
 from .engine import Options
 from .protocol import Piece, Received, Request
 from .sensitive import guard
@@ -15,23 +16,60 @@ from .summarising import asked
 Answers = Callable[[Request, Key, Services, Cancellation], Iterator[Piece]]
 
 
+def kept(answers: Answers) -> Answers:
+    """`answers`, guarded, and kept as a turn: from before the first piece, whole before the last.
+
+    A question that the operator's list forbids is not kept, nor what is answered to it.
+    """
+
+    @wraps(answers)
+    def all_of_it(
+        request: Request, key: Key, services: Services, cancellation: Cancellation
+    ) -> Iterator[Piece]:
+        pieces = _guarded(request, services, answers(request, key, services, cancellation))
+        if _is_sensitive(request, services):
+            yield from pieces
+            return
+        dialogues = services.dialogues
+        turn = dialogues.begin(key, request)
+        piece, error = Piece(), ""
+        state: State = "abort"  # if nobody asks for more
+        try:
+            for piece in pieces:
+                dialogues.extend(turn, piece.delta)
+                if piece.finish_reason is not None:
+                    break
+                yield piece
+            state = piece.finish_reason or "stop"
+            error = piece.error.code if piece.error else ""
+        except Exception as fault:
+            state, error = "error", getattr(fault, "code", "internal")
+            raise
+        finally:
+            dialogues.end(turn, state, piece.received, error)
+        yield piece
+
+    return all_of_it
+
+
+@kept
 def chat(
     request: Request, key: Key, services: Services, cancellation: Cancellation
 ) -> Iterator[Piece]:
     """`CHAT_CS`: a turn of a dialogue, grounded in the knowledge base or an upload."""
     history = services.dialogues.history(key, services.config.history_turns)
-    pieces = grounded.answer(request, history, services, cancellation)
-    yield from _kept(request, key, services, _guarded(request, services, pieces))
+    yield from grounded.answer(request, history, services, cancellation)
 
 
+@kept
 def qa(
     request: Request, key: Key, services: Services, cancellation: Cancellation
 ) -> Iterator[Piece]:
-    """`QA_CS`: one grounded question, answered shortly; no history is read or kept."""
-    pieces = grounded.answer(request, (), services, cancellation, short=True)
-    yield from _guarded(request, services, pieces)
+    """`QA_CS`: one grounded question, answered shortly; it reads no history and is in none."""
+    yield from grounded.answer(request, (), services, cancellation, short=True)
 
 
+@kept
 def summarise(
     request: Request, key: Key, services: Services, cancellation: Cancellation
 ) -> Iterator[Piece]:
@@ -44,10 +82,11 @@ def summarise(
         blocks = [(text, None)]
     options = Options(services.config.max_new_tokens, services.config.temperature)
     received = Received(way="generated")
-    pieces = summarising.summary(blocks, wish, services.engine, cancellation, options, received)
-    yield from _guarded(request, services, pieces)
+    engine = services.engine
+    yield from summarising.summary(blocks, wish, engine, cancellation, options, received)
 
 
+@kept
 def write(
     request: Request, key: Key, services: Services, cancellation: Cancellation
 ) -> Iterator[Piece]:
@@ -56,13 +95,12 @@ def write(
     received = Received(
         history=tuple((turn.question, turn.answer) for turn in history), way="generated"
     )
-    pieces = saying.freely(
+    yield from saying.freely(
         lambda: writing.messages(request.text, history, services.engine),
         received,
         services,
         cancellation,
     )
-    yield from _kept(request, key, services, _guarded(request, services, pieces))
 
 
 ANSWERS: dict[str, Answers] = {
@@ -95,23 +133,3 @@ def _guarded(request: Request, services: Services, pieces: Iterator[Piece]) -> I
 
 def _is_sensitive(request: Request, services: Services) -> bool:
     return services.sensitive is not None and bool(services.sensitive.words.find(request.text))
-
-
-def _kept(
-    request: Request, key: Key, services: Services, pieces: Iterator[Piece]
-) -> Iterator[Piece]:
-    """The pieces; however they end, what was said is kept as a turn before the last is given."""
-    said: list[str] = []
-    piece = Piece()
-    try:
-        for piece in pieces:
-            said.append(piece.delta)
-            if piece.finish_reason is not None:
-                break
-            yield piece
-    finally:
-        if any(said) and not _is_sensitive(request, services):
-            answered = tuple(source.title for source in piece.received.sources)
-            turn = Turn(request.text, "".join(said), bool(answered), answered)
-            services.dialogues.add(key, turn)
-    yield piece

@@ -19,6 +19,7 @@ from .live import Live
 from .passages import Hit, Passage
 from .running import Running
 from .services import LanguageModel, Retrieval, assemble
+from .storage import Database, Housekeeping, Turns
 from .threads import Worker
 from .uploads import Uploads
 
@@ -61,6 +62,9 @@ def create_app(
         engine: default: the configured model, loaded in the background.
     """
     config = config or configuration.load()
+    database = Database(config.database)
+    dialogues = Turns(database)
+    housekeeping = Housekeeping(dialogues, config.retention_days)
     knowledge: Retrieval = retriever or follow_index(config)
     model: LanguageModel = engine or start_engine(config)
 
@@ -78,7 +82,7 @@ def create_app(
         cors_allowed_origins=_origins(config),
     )
     uploads = Uploads(config)
-    services = assemble(config, OffHub(knowledge), model, uploads)
+    services = assemble(config, OffHub(knowledge), model, uploads, dialogues)
     running = Running(config.answers_per_connection, config.max_streams)
     ownership = Ownership(identity.secret(config), config.rooms)
     Events(socketio, services, ownership, running)
@@ -88,6 +92,9 @@ def create_app(
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model
     app.extensions["uploads"] = uploads
+    app.extensions["database"] = database
+    app.extensions["dialogues"] = dialogues
+    app.extensions["housekeeping"] = housekeeping
     return app
 
 

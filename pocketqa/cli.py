@@ -65,7 +65,7 @@ def show_config() -> None:
     values = load()
     for name, field in Config.model_fields.items():
         value = getattr(values, name)
-        if name in ("secret_key", "engine_key") and value:
+        if not field.repr and value:
             value = "***"
         elif isinstance(value, tuple):
             value = ",".join(value)

@@ -193,6 +193,11 @@ class Config(BaseSettings):
         return f"{self.engine_model or 'default'} @ {self.engine_url}"
 
     @property
+    def database(self) -> str:
+        """The address of the database; where none is configured, a file in HOME."""
+        return self.database_url or f"sqlite:///{(self.home / 'pocketqa.db').absolute()}"
+
+    @property
     def index_dir(self) -> Path:
         """The folder of the index that is answered from."""
         return self.index or self.home / "index"

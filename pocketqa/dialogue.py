@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-MAX_KEPT_TURNS = 50
-"""Turns kept of one dialogue; older ones are forgotten."""
+from .protocol import Received, Request
+
+State = Literal["running", "stop", "length", "abort", "error", "cut"]
+"""How an answer stands: being made; its `finish_reason`; or cut off by the end of its process."""
+Vote = Literal["", "up", "down"]
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,91 @@ class Key:
     dialogue: str
 
 
-class Store:
-    """Dialogues in memory, the least recently used forgotten first."""
+@dataclass(frozen=True)
+class Record:
+    """A turn as it is kept, for people: what was asked, said, shown as evidence, and thought of it.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._dialogues: OrderedDict[Key, tuple[Turn, ...]] = OrderedDict()
+    Attributes:
+        id: rises with every turn of the database.
+        score: that of the best passage; None where none was found.
+        clue: as in a frame's `received`, with the passages' texts shortened.
+        error: the error's code, where `state` is `error`.
+        first_s, took_s: seconds until the first text and until the end; None where there was none.
+    """
+
+    id: int
+    request_id: str
+    event: str
+    question: str
+    answer: str
+    state: State
+    way: str = ""
+    score: float | None = None
+    clue: dict[str, Any] = field(default_factory=dict)
+    alter: tuple[str, ...] = ()
+    upload_id: str = ""
+    error: str = ""
+    created: float = 0.0
+    first_s: float | None = None
+    took_s: float | None = None
+    vote: Vote = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A dialogue in the list of its owner's; times in seconds since 1970."""
+
+    owner: str
+    dialogue: str
+    title: str
+    created: float
+    updated: float
+    turns: int
+
+
+class Dialogues(Protocol):
+    """What answering needs of where dialogues are kept; calls may take milliseconds, off the hub.
+
+    Each raises `PocketQAError` `internal` where nothing can be read or kept.
+    """
 
     def history(self, key: Key, n: int) -> tuple[Turn, ...]:
-        """The last `n` turns of a dialogue, oldest first."""
-        return self._dialogues.get(key, ())[-n:] if n else ()
+        """The last `n` turns that a question may refer to, oldest first."""
+        ...
 
-    def add(self, key: Key, turn: Turn) -> None:
-        """Append a turn."""
-        turns = self._dialogues.pop(key, ())
-        self._dialogues[key] = (*turns, turn)[-MAX_KEPT_TURNS:]
-        while len(self._dialogues) > self._limit:
-            self._dialogues.popitem(last=False)
+    def begin(self, key: Key, request: Request) -> int:
+        """Keep the question; returns what the other calls name the turn by."""
+        ...
+
+    def extend(self, turn: int, text: str) -> None:
+        """More of the answer was said. Does not wait: it is written within about a second."""
+        ...
+
+    def end(self, turn: int, state: State, received: Received, error: str = "") -> None:
+        """The answer has ended; all of it is kept when this returns."""
+        ...
+
+
+class Past(Dialogues, Protocol):
+    """What people see of their dialogues, and do with them."""
+
+    def page(self, key: Key, before: int | None, limit: int) -> list[Record]:
+        """The last `limit` turns before the one of that `id`, or of all; oldest first."""
+        ...
+
+    def list(self, owner: str) -> list[Listed]:
+        """An owner's dialogues, the latest first."""
+        ...
+
+    def rename(self, key: Key, title: str) -> bool:
+        """Give a dialogue another title; whether there is such a dialogue."""
+        ...
+
+    def delete(self, key: Key) -> bool:
+        """Forget a dialogue; whether there was one."""
+        ...
+
+    def vote(self, owners: Sequence[str], request_id: str, vote: Vote, reason: str = "") -> bool:
+        """Keep what somebody thinks of an answer of one of `owners`; whether there is one."""
+        ...

@@ -77,6 +77,8 @@ def run(app: Flask, config: Config) -> None:
     server.serve_forever()
     announcer.kill()
     engine.close()
+    app.extensions["housekeeping"].close()
+    app.extensions["database"].close()
     if engine.failure is not None:
         raise engine.failure
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from . import prompt
+from . import prompt, storage
 from .config import Config
-from .dialogue import Store
+from .dialogue import Dialogues
 from .passages import Hit, Passage
 from .prompt import Wordings
 from .sensitive import Listed
@@ -78,7 +78,7 @@ class Services:
     config: Config
     retriever: Retrieval
     engine: LanguageModel
-    dialogues: Store
+    dialogues: Dialogues
     uploads: Documents | None = None
     sensitive: Listed | None = None
     wordings: Wordings = field(default_factory=lambda: prompt.WORDINGS)
@@ -89,13 +89,14 @@ def assemble(
     retriever: Retrieval,
     engine: LanguageModel,
     uploads: Documents | None = None,
+    dialogues: Dialogues | None = None,
 ) -> Services:
-    """The services, with what the configuration names read.
+    """The services, with what the configuration names read; dialogues in memory by default.
 
     Raises:
         PocketQAError: `bad_config`, `bad_sensitive_words`: where a file is wrong.
     """
     listed = Listed(config.sensitive_words) if config.sensitive_words else None
     wordings = prompt.load(config.prompts)
-    dialogues = Store(10_000)
+    dialogues = dialogues or storage.Turns(storage.Database(storage.MEMORY))
     return Services(config, retriever, engine, dialogues, uploads, listed, wordings)

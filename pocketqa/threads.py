@@ -29,6 +29,7 @@ native_rlock: Callable[[], Any] = monkey.get_original("_thread", "RLock")
 native_sleep: Callable[[float], None] = monkey.get_original("time", "sleep")
 """`time.sleep` for a real thread."""
 
+_this_thread: Callable[[], int] = monkey.get_original("_thread", "get_ident")
 _start_native: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
 
 
@@ -107,24 +108,35 @@ def unhurried(items: Iterable[T], step: int) -> Iterator[T]:
 
 
 class Worker:
-    """One native thread that runs functions for greenlets, one at a time, off the hub."""
+    """Runs functions one at a time: for greenlets in a native thread of its own, off the hub.
+
+    Called in another native thread, or in a process that gevent has not patched, a function runs
+    where it is called.
+    """
 
     def __init__(self) -> None:
-        self._pool = threadpool.ThreadPool(1)
+        self._turn = native_lock()
+        self._pool: Any = None
+        if monkey.is_module_patched("threading"):
+            self._hub_thread = _this_thread()
+            self._pool = threadpool.ThreadPool(1)
 
     def run(self, function: Callable[..., T], *args: object) -> T:
-        """Call `function` in the thread; the calling greenlet waits, the hub goes on."""
-        result, error = self._pool.apply(_outcome, (function, args))
+        """Call `function`; the calling greenlet waits, the hub goes on."""
+        if self._pool is None or _this_thread() != self._hub_thread:
+            with self._turn:
+                return function(*args)
+        result, error = self._pool.apply(self._outcome, (function, args))
         if error is not None:
             raise error
         return result
 
-
-def _outcome(
-    function: Callable[..., T], args: tuple[object, ...]
-) -> tuple[T | None, Exception | None]:
-    """What `function` returns or raises; gevent prints what a thread of its pool raises."""
-    try:
-        return function(*args), None
-    except Exception as error:
-        return None, error
+    def _outcome(
+        self, function: Callable[..., T], args: tuple[object, ...]
+    ) -> tuple[T | None, Exception | None]:
+        """What `function` returns or raises; gevent prints what a thread of its pool raises."""
+        try:
+            with self._turn:
+                return function(*args), None
+        except Exception as error:
+            return None, error

@@ -21,6 +21,9 @@ from servers import ROOT, Client, Server, fake_server, real_server
 
 from pocketqa import indexing
 
+os.environ["POCKETQA_DATABASE_URL"] = "sqlite://"
+"""For applications that tests make; each server has a file of its own."""
+
 
 def missing(what: str) -> None:
     """Skip for the lack of `what`; under CI=true fail, so that nothing goes untested unseen."""

@@ -8,11 +8,12 @@ from fakes import FakeModel, FakeRetriever
 
 from pocketqa.answering import ANSWERS
 from pocketqa.config import Config
-from pocketqa.dialogue import Key, Store
+from pocketqa.dialogue import Key
 from pocketqa.engine import Engine
 from pocketqa.passages import Hit, Passage
 from pocketqa.protocol import Piece, parse
 from pocketqa.services import Cancellation, Services
+from pocketqa.storage import MEMORY, Database, Turns
 
 ID_CARD = Passage(
     id="1",
@@ -21,6 +22,11 @@ ID_CARD = Passage(
     source="《法》第一条",
 )
 KEY = Key("own:s", "s")
+
+
+def in_memory() -> Turns:
+    """Dialogues that nobody else has."""
+    return Turns(Database(MEMORY))
 
 
 class Desk:
@@ -34,7 +40,7 @@ class Desk:
         self.engine.wait()
         self.retriever = FakeRetriever([Hit(ID_CARD, score)], {"你好": "您好,请问。"})
         settings = Config(**config)  # type: ignore[arg-type]
-        self.services = Services(settings, self.retriever, self.engine, Store(10))
+        self.services = Services(settings, self.retriever, self.engine, in_memory())
 
     def pieces(
         self, text: str, cancellation: Cancellation | None = None, event: str = "CHAT_CS"

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -27,11 +28,18 @@ class Server:
         self, command: list[str], env: dict[str, str], ready: str, cwd: Path = ROOT
     ) -> None:
         self.output: list[str] = []
+        self._scratch = tempfile.TemporaryDirectory(prefix="pocketqa-test-")
+        database = f"sqlite:///{self._scratch.name}/pocketqa.db"
         self._ready = re.compile(ready)
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "POCKETQA_DATABASE_URL": database,
+                **env,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -57,6 +65,7 @@ class Server:
             self._reader.join(5)
             assert self.process.stdout is not None
             self.process.stdout.close()
+            self._scratch.cleanup()
 
     def _read(self) -> None:
         assert self.process.stdout is not None

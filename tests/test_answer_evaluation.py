@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from answered import SAID, SHOWN, Failing, report, row, written
+from desk import in_memory
 from fakes import FakeModel, FakeRetriever
 
 from pocketqa import answer_evaluation, beir
@@ -14,7 +15,6 @@ from pocketqa.answer_evaluation import WAYS, Row, ask, judge, measure
 from pocketqa.answering import Cancellation, Services
 from pocketqa.beir import Asked
 from pocketqa.config import Config
-from pocketqa.dialogue import Store
 from pocketqa.engine import Engine
 from pocketqa.errors import KnowledgeError
 from pocketqa.passages import Hit, Passage
@@ -109,7 +109,7 @@ def test_a_question_goes_the_way_of_the_server(
 ) -> None:
     hit = Hit(Passage("a", "食堂", "食堂早上7点开门。", kind="document"), 0.9, 1.0)
     retriever = FakeRetriever([hit], small={"你好": "您好！"})
-    services = Services(Config(), retriever, engine, Store(5))
+    services = Services(Config(), retriever, engine, in_memory())
     found = ask(Asked("q", text, ("7点",)), 0, services, "CHAT_CS", Cancellation())
     assert (found.way, found.answer) == (way, answer)
     assert bool(found.error) == (not answer) and 0 < found.first_s <= found.took_s
@@ -122,7 +122,7 @@ def test_faults_that_nobody_expects_are_rows_too(engine: Engine) -> None:
         def smalltalk(self, text: str) -> Passage | None:
             raise ZeroDivisionError("oh")
 
-    services = Services(Config(), Broken(), engine, Store(5))
+    services = Services(Config(), Broken(), engine, in_memory())
     found = ask(Asked("q", "x" * 10, ()), 0, services, "CHAT_CS", Cancellation())
     assert found.error == "ZeroDivisionError('oh')"
     found = ask(Asked("q", "x" * 5_000, ()), 0, services, "CHAT_CS", Cancellation())
@@ -159,7 +159,7 @@ def test_interrupted_it_cancels_what_is_running(folder: Path) -> None:
 
     hit = Hit(Passage("a", "食堂", "早上7点。", kind="document"), 0.9, 1.0)
     retriever = FakeRetriever([hit], small={"你好": "您好！"})
-    services = Services(Config(max_new_tokens=20_000), retriever, engine, Store(9))
+    services = Services(Config(max_new_tokens=20_000), retriever, engine, in_memory())
     asked = [Asked(str(n), text) for n, text in enumerate(["食堂", "食堂在哪", "你好", "你好"])]
 
     def interrupt() -> None:

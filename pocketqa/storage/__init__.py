@@ -1,1 +1,9 @@
 """The database: dialogues, feedback, uploads' records and API keys, behind SQLAlchemy."""
+
+from .database import Database
+from .engines import MEMORY
+from .housekeeping import Housekeeping
+from .keys import ApiKey, ApiKeys
+from .turns import Turns
+
+__all__ = ["MEMORY", "ApiKey", "ApiKeys", "Database", "Housekeeping", "Turns"]
