@@ -9,19 +9,23 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from . import config as configuration
-from . import identity, indexing, models, packets, upload_views, views
+from . import identity, indexing, models, packets, rates, upload_views, views
 from .config import Config
 from .engine import Engine, Model
 from .events import Events
+from .gate import Gate, behind
 from .headers import Secured
-from .identity import Ownership
+from .identity import Cookies, Ownership
 from .live import Live
+from .origins import Origins
 from .passages import Hit, Passage
+from .rates import Rates
 from .running import Running
 from .services import LanguageModel, Retrieval, assemble
-from .storage import Database, Housekeeping, Turns
+from .storage import ApiKeys, Database, Housekeeping, Turns
 from .threads import Worker
 from .uploads import Uploads
+from .visitors import Visitors
 
 if TYPE_CHECKING:
     from .engine.remote import RemoteEngine
@@ -73,21 +77,32 @@ def create_app(
         template_folder=str(configuration.data_folder("templates")),
         static_folder=str(configuration.data_folder("static")),
     )
+    origins = Origins(config.origins)
     socketio = SocketIO(
         app,
         async_mode="gevent",
         json=packets,
         manage_session=False,
         max_http_buffer_size=config.max_packet_bytes,
-        cors_allowed_origins=_origins(config),
+        cors_allowed_origins=origins.allow,
     )
+    app.wsgi_app = behind(config.proxies, app.wsgi_app)  # type: ignore[method-assign]
     uploads = Uploads(config)
     services = assemble(config, OffHub(knowledge), model, uploads, dialogues)
     running = Running(config.answers_per_connection, config.max_streams)
-    ownership = Ownership(identity.secret(config), config.rooms)
-    Events(socketio, services, ownership, running)
-    app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge)))
-    app.register_blueprint(upload_views.blueprint(uploads, lambda env: _is_welcome(config, env)))
+    secret = identity.secret(config)
+    cookies = Cookies(secret)
+    visitors = Visitors(
+        cookies,
+        Rates(config.rate, rates.storage_of(config.message_queue)),
+        ApiKeys(database),
+        require_key=config.require_key,
+        per_address=config.connections_per_address,
+    )
+    Events(socketio, services, Ownership(secret, config.rooms), running, visitors, origins)
+    Gate(socketio.server, config.connections_per_address)
+    app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge), cookies))
+    app.register_blueprint(upload_views.blueprint(uploads, visitors, origins))
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model
@@ -156,33 +171,3 @@ def readiness(engine: LanguageModel, knowledge: Retrieval) -> dict[str, Any]:
     index = knowledge.state() if isinstance(knowledge, Live) else {"index": "open"}
     ready = state == "ready" and index["index"] == "open"
     return {"ready": ready, "model": state, **index}
-
-
-def _origins(config: Config) -> Any:
-    """What Engine.IO may accept as `Origin`: the server's own, and those configured."""
-    if "*" in config.origins:
-        return "*"
-    if not config.origins:
-        return None  # the server's own only
-
-    def allowed(origin: str | None, environ: dict[str, str]) -> bool:
-        return origin in config.origins or origin in _own_origins(environ)
-
-    return allowed
-
-
-def _is_welcome(config: Config, environ: dict[str, Any]) -> bool:
-    """Whether a request comes from no web page, from the server's own, or from a configured one."""
-    origin = environ.get("HTTP_ORIGIN")
-    own = {*config.origins, *_own_origins(environ)}
-    return origin is None or "*" in config.origins or origin in own
-
-
-def _own_origins(environ: dict[str, str]) -> set[str]:
-    """The server's own origin as the client reached it, and as a proxy before it did."""
-    scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
-    first = [
-        environ.get(name, default).split(",")[0].strip()
-        for name, default in (("HTTP_X_FORWARDED_PROTO", scheme), ("HTTP_X_FORWARDED_HOST", host))
-    ]
-    return {f"{scheme}://{host}", "://".join(first)}

@@ -69,7 +69,7 @@ class Config(BaseSettings):
         "open", description="who may join a named room: who knows its name, or its signed name"
     )
     rate: str = Field(
-        "60/minute", description="questions of one identity; 30/minute;1000/day. Empty: no limit"
+        "60/minute", description="questions of one identity: 30/minute;1000/day; off: no limit"
     )
     connections_per_address: int = Field(
         100, ge=0, description="connections from one address at once; 0: no limit"

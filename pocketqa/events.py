@@ -9,31 +9,37 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import request as connection
-from flask_socketio import SocketIO, join_room
+from flask_socketio import ConnectionRefusedError, SocketIO, join_room
 
 from . import answering, commands, protocol
 from .answering import ANSWERS
 from .dialogue import Key
 from .errors import PocketQAError, RequestError
-from .identity import Ownership
+from .identity import COOKIE, Ownership
+from .origins import Origins
 from .protocol import EVENTS, Piece, Received, Request
 from .running import Answer, Running
 from .services import Services
+from .visitors import Visitors, language
 
 log = logging.getLogger(__name__)
 
-LANGUAGES = ("zh", "en")
-
 
 class Events:
-    """The handlers and what they hold: connections' languages and running answers."""
+    """The handlers and what they hold: who is connected, and running answers."""
 
     def __init__(
-        self, socketio: SocketIO, services: Services, ownership: Ownership, running: Running
+        self,
+        socketio: SocketIO,
+        services: Services,
+        ownership: Ownership,
+        running: Running,
+        visitors: Visitors,
+        origins: Origins,
     ) -> None:
         self._socketio, self._services = socketio, services
         self._ownership, self._running = ownership, running
-        self._languages: dict[str, str] = {}
+        self._visitors, self._origins = visitors, origins
         socketio.on_event("connect", self.connect)
         socketio.on_event("disconnect", self.disconnect)
         socketio.on_event("STOP_CS", self.stop_cs)
@@ -41,14 +47,26 @@ class Events:
             socketio.on_event(event, self._handler(event))
 
     def connect(self, auth: object = None) -> None:
-        """Sent by every client first; `auth.lang` chooses the language of messages."""
-        lang = auth.get("lang") if isinstance(auth, dict) else None
-        self._languages[_sid()] = lang if lang in LANGUAGES else "zh"
+        """Sent by every client first: `auth.lang` chooses the language, `auth.key` says who it is.
+
+        Raises:
+            ConnectionRefusedError: the message, and the protocol's error object.
+        """
+        trusted = self._origins.trust(connection.environ)
+        cookie = connection.cookies.get(COOKIE, "") if trusted else ""
+        try:
+            self._visitors.enter(_sid(), connection.remote_addr or "", auth, cookie)
+        except PocketQAError as error:
+            lang = language(auth)
+            refused = protocol.error_object(error, lang)
+            raise ConnectionRefusedError(error.message(lang), refused) from None
 
     def disconnect(self, *_: object) -> None:
         """Comes when a client has gone: what only it would read is not computed any more."""
         sid = _sid()
-        self._languages.pop(sid, None)
+        if self._socketio.server.manager.is_connected(sid, "/"):
+            return  # a client's own event of that name
+        self._visitors.leave(sid)
         for answer in self._running.of(sid):
             if not self._has_others(answer.request.room, sid):
                 answer.cancellation.cancel()
@@ -57,6 +75,7 @@ class Events:
         """Sent by the asker, or anybody in a named room, to stop an answer: `{request_id}`."""
         sid = _sid()
         try:
+            self._visitors.of(sid)
             request_id = commands.named(payload).request_id
             answers = [
                 answer
@@ -86,10 +105,12 @@ class Events:
         sid = _sid()
         lang = self._lang(sid)
         try:
+            visitor = self._visitors.of(sid)
             request = protocol.parse(event, payload, sid)
             answering.check(request, self._services)
             self._check_room(request)
-            key = self._ownership.key(request)
+            key = self._ownership.key(request, visitor.identity)
+            self._visitors.ask(visitor)
             answer = Answer(request, lang)
             position = self._running.add(answer)
         except PocketQAError as error:
@@ -150,7 +171,7 @@ class Events:
         return any(other == sid for other, _ in participants)
 
     def _lang(self, sid: str) -> str:
-        return self._languages.get(sid, "zh")
+        return self._visitors.lang(sid)
 
 
 def guarded(request: Request, pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -15,12 +15,16 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.wsgi import get_input_stream
 
 from .errors import PocketQAError, RequestError
+from .identity import COOKIE
+from .origins import Origins
 from .protocol import error_object
 from .upload import Upload, unknown
 from .uploads import Uploads
+from .visitors import Visitor, Visitors, unauthorized
 
 STATUS = {
     "bad_field": 400,
+    "unauthorized": 401,
     "forbidden_origin": 403,
     "unknown_upload": 404,
     "file_too_large": 413,
@@ -34,6 +38,7 @@ STATUS = {
     "bomb": 422,
     "scanned": 422,
     "timeout": 422,
+    "rate_limited": 429,
     "queue_full": 503,
     "index_unwritable": 507,
 }
@@ -50,8 +55,8 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 log = logging.getLogger(__name__)
 
 
-def blueprint(uploads: Uploads, is_welcome: Callable[[dict[str, Any]], bool]) -> Blueprint:
-    """The routes. `is_welcome` says whether a request's origin may upload."""
+def blueprint(uploads: Uploads, visitors: Visitors, origins: Origins) -> Blueprint:
+    """The routes; for those of `visitors` that `origins` lets in."""
     views = Blueprint("uploads", __name__)
 
     @views.post("/upload")
@@ -59,7 +64,7 @@ def blueprint(uploads: Uploads, is_welcome: Callable[[dict[str, Any]], bool]) ->
         """Receive a file, multipart field `file`, read it, index it, and say its id."""
         lang = _language({})
         try:
-            _require_welcome(is_welcome)
+            visitors.ask(_visitor(visitors, origins))
             with _received(uploads) as (form, files):
                 lang = _language(form)
                 if "file" not in files:
@@ -73,7 +78,7 @@ def blueprint(uploads: Uploads, is_welcome: Callable[[dict[str, Any]], bool]) ->
     def delete(upload_id: str) -> tuple[str, int] | Answer:
         """Forget an upload."""
         try:
-            _require_welcome(is_welcome)
+            _visitor(visitors, origins)
             if not uploads.delete(upload_id):
                 raise unknown()
         except PocketQAError as error:
@@ -156,14 +161,20 @@ def _refusal(error: PocketQAError, lang: str) -> Answer:
     return {"error": error_object(error, lang)}, status, headers
 
 
-def _require_welcome(is_welcome: Callable[[dict[str, Any]], bool]) -> None:
+def _visitor(visitors: Visitors, origins: Origins) -> Visitor:
+    """Who sends this request."""
     # A page of another site could send a form here without being asked.
-    if not is_welcome(request.environ):
+    if not origins.welcome(request.environ):
         raise RequestError(
             "forbidden_origin",
             "不接受来自这个网站的请求（见 POCKETQA_ORIGINS）",
             "requests from this site are not taken (see POCKETQA_ORIGINS)",
         )
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme and scheme.lower() != "bearer":
+        raise unauthorized()
+    cookie = request.cookies.get(COOKIE, "") if origins.trust(request.environ) else ""
+    return Visitor(visitors.identify(key.strip(), cookie), request.remote_addr or "")
 
 
 def _language(form: Any) -> str:

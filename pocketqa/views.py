@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from . import __version__
+from .identity import COOKIE, COOKIE_S, Cookies
 
 
-def blueprint(readiness: Callable[[], dict[str, Any]]) -> Blueprint:
+def blueprint(readiness: Callable[[], dict[str, Any]], cookies: Cookies) -> Blueprint:
     """The routes. `readiness` returns `{"ready": bool, …}` for `/ready`."""
     views = Blueprint("views", __name__)
 
     @views.get("/")
-    def page() -> str:
-        """The chat page."""
+    def page() -> Response:
+        """The chat page; a browser without a valid cookie gets one."""
         embedded = request.args.get("embed") == "1"
-        return render_template("index.html", version=__version__, embedded=embedded)
+        text = render_template("index.html", version=__version__, embedded=embedded)
+        response = make_response(text)
+        cookie = request.cookies.get(COOKIE, "")
+        known_by = cookie if cookies.read(cookie) else cookies.new()
+        framed = request.is_secure and _is_in_a_frame_of_another_site()
+        response.set_cookie(
+            COOKIE,
+            known_by,
+            COOKIE_S,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="None" if framed else "Lax",
+            partitioned=framed,  # known on that other site only
+        )
+        # A cache that several people share must not hand one's cookie to another.
+        response.headers["Cache-Control"] = "private, no-store"
+        return response
 
     @views.get("/health")
     def health() -> dict[str, str]:
@@ -32,3 +49,11 @@ def blueprint(readiness: Callable[[], dict[str, Any]]) -> Blueprint:
         return state, 200 if state["ready"] else 503
 
     return views
+
+
+def _is_in_a_frame_of_another_site() -> bool:
+    headers = request.headers
+    return (
+        headers.get("Sec-Fetch-Dest") in ("iframe", "frame")
+        and headers.get("Sec-Fetch-Site") == "cross-site"
+    )

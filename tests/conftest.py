@@ -14,8 +14,10 @@ from jsonschema import Draft202012Validator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# No test writes a secret into the user's folder.
+# For the servers that tests start, too: no secret in the user's folder, no limits on fast clients.
 os.environ.setdefault("POCKETQA_SECRET_KEY", "the tests' secret")
+os.environ.setdefault("POCKETQA_RATE", "off")
+os.environ.setdefault("POCKETQA_CONNECTIONS_PER_ADDRESS", "0")
 
 from servers import ROOT, Client, Server, fake_server, real_server
 

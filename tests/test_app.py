@@ -115,19 +115,23 @@ def test_other_origins_are_refused_unless_configured() -> None:
     assert config.origins == ("https://a.example", "https://b.example")
     for settings, origin, status in (
         (Config(), "https://evil.example", 400),
+        (Config(), "null", 400),
         (Config(), "http://localhost", 200),
+        (Config(), "https://localhost", 200),  # a proxy speaks TLS
         (config, "https://b.example", 200),
         (config, "http://localhost", 200),
         (config, "https://evil.example", 400),
         (load(origins="*"), "https://any.example", 200),
-        (config, "https://hall.example", 200),
-        (Config(), "https://hall.example", 200),
+        (config, "https://hall.example", 400),
+        (Config(), "https://hall.example", 400),
+        (load(proxies=1), "https://hall.example", 200),
+        (load(proxies=1), "http://localhost", 400),
     ):
         app = create_app(settings, FakeRetriever(), _no_engine())
         query = "/socket.io/?EIO=4&transport=polling"
         proxy = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "hall.example"}
         response = app.test_client().get(query, headers={"Origin": origin, **proxy})
-        assert response.status_code == status, (settings.origins, origin)
+        assert response.status_code == status, (settings, origin)
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,17 +15,17 @@ PACKAGE = ROOT / "pocketqa"
 # From the bottom up; a module may import from its own layer or below.
 LAYERS = [
     "__init__ errors",
-    "config protocol payloads commands packets threads deployment headers",
+    "config protocol payloads commands packets threads deployment headers origins",
     """documents analysis folding readers passages dialogue catalogue cache conversion kinds
     confinement identity logs changes""",
     """segments codec store generations background synonyms question matrix matrices ranking
     calibration related reading followup engine sources wordlist storage metrics rates""",
-    "retriever queries grounding explaining",
+    "retriever queries grounding explaining visitors",
     "prompt models indexing export live sensitive summarising writing",
     """services saying grounded editing expansion beir evaluation answer_metrics
     reliability ingest upload uploads""",
     "answering answer_evaluation answer_runs running client replay",
-    "delivery shared",
+    "delivery shared gate",
     "control events views upload_views admin_views",
     "app",
     "server",
@@ -43,7 +43,7 @@ HOMES = {
     "openai": {"engine"},
     "httpx2": {"engine"},
     "flask": {"control", "events", "views", "upload_views", "admin_views", "app", "server"},
-    "werkzeug": {"upload_views"},
+    "werkzeug": {"gate", "upload_views"},
     "flask_socketio": {"control", "delivery", "events", "app"},
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},

@@ -1,0 +1,62 @@
+"""The way in, before anybody has said who they are: proxies' headers, connections held open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+ENTRY_S = 20.0
+"""A connection that has not been let in after so long is closed."""
+
+
+def behind(proxies: int, app: Any) -> Any:
+    """`app` as the client reached it, by the `X-Forwarded-*` of so many proxies.
+
+    Each proxy appends to `X-Forwarded-For`; the others are taken from the nearest.
+    """
+    return ProxyFix(app, x_for=proxies, x_proto=1, x_host=1) if proxies else app
+
+
+class Gate:
+    """Bounds the connections of an address that hold on without being let in.
+
+    A connection over the limit is told so when it says who it is. Therefore some more are taken
+    than the limit says, and closed if they stay; what is beyond those gets status 401.
+
+    Args:
+        server: the Socket.IO server.
+        per_address: connections from one address at once; 0 for no limit.
+    """
+
+    def __init__(self, server: Any, per_address: int) -> None:
+        self._server, self._most = server, 2 * per_address + 8 if per_address else 0
+        self._opened = server.eio.handlers["connect"]
+        self._closed = server.eio.handlers["disconnect"]
+        self._addresses: dict[str, str] = {}
+        self._count: Counter[str] = Counter()
+        server.eio.on("connect", self._open)
+        server.eio.on("disconnect", self._close)
+
+    def _open(self, id: str, environ: dict[str, Any]) -> Any:
+        address = environ.get("REMOTE_ADDR", "")
+        if self._most and self._count[address] >= self._most:
+            return "来自您地址的连接过多 too many connections from your address"
+        self._addresses[id] = address
+        self._count[address] += 1
+        self._server.start_background_task(self._expect, id)
+        return self._opened(id, environ)
+
+    def _close(self, id: str, *reason: Any) -> Any:
+        address = self._addresses.pop(id, None)
+        if address is not None:
+            self._count[address] -= 1
+            if not self._count[address]:
+                del self._count[address]
+        return self._closed(id, *reason)
+
+    def _expect(self, id: str) -> None:
+        self._server.sleep(ENTRY_S)
+        if id in self._addresses and self._server.manager.sid_from_eio_sid(id, "/") is None:
+            self._server.eio.disconnect(id)
