@@ -22,7 +22,7 @@ from .passages import Hit, Passage
 from .rates import Rates
 from .running import Running
 from .services import LanguageModel, Retrieval, assemble
-from .storage import ApiKeys, Database, Housekeeping, Turns
+from .storage import ApiKeys, Database, Housekeeping, Statistics, Turns
 from .threads import Worker
 from .uploads import Uploads
 from .visitors import Visitors
@@ -109,6 +109,7 @@ def create_app(
     app.extensions["uploads"] = uploads
     app.extensions["database"] = database
     app.extensions["dialogues"] = dialogues
+    app.extensions["statistics"] = Statistics(database)
     app.extensions["housekeeping"] = housekeeping
     return app
 

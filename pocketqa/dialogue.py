@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from .protocol import Received, Request
@@ -51,6 +51,7 @@ class Record:
         clue: as in a frame's `received`, with the passages' texts shortened.
         error: the error's code, where `state` is `error`.
         first_s, took_s: seconds until the first text and until the end; None where there was none.
+        filename: of the upload that was asked about, where it is known.
     """
 
     id: int
@@ -70,6 +71,11 @@ class Record:
     took_s: float | None = None
     vote: Vote = ""
     reason: str = ""
+    filename: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The turn as `HISTORY_CS` gives it."""
+        return {**asdict(self), "alter": list(self.alter)}
 
 
 @dataclass(frozen=True)

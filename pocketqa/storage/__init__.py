@@ -4,6 +4,7 @@ from .database import Database
 from .engines import MEMORY
 from .housekeeping import Housekeeping
 from .keys import ApiKey, ApiKeys
+from .statistics import Statistics
 from .turns import Turns
 
-__all__ = ["MEMORY", "ApiKey", "ApiKeys", "Database", "Housekeeping", "Turns"]
+__all__ = ["MEMORY", "ApiKey", "ApiKeys", "Database", "Housekeeping", "Statistics", "Turns"]

@@ -1,7 +1,7 @@
 """The database as the rest sees it: transactions off the hub, those that come together as one.
 
-Two connections, each with a native thread: what is written waits for the disk, what is read does
-not wait behind it. SQLite takes one writer at a time anyway.
+Three connections, each with a native thread: what is written waits for the disk, what is read does
+not wait behind it, nor behind what counts all turns. SQLite takes one writer at a time anyway.
 """
 
 from __future__ import annotations
@@ -52,12 +52,13 @@ class Database:
         self._waiting: deque[_Job[Any]] = deque()
         writing = connectable(where, writing=True)
         self.presence = Presence(self.instance, self.file, writing)
-        self._writing = self._reading = _Side(writing)
+        self._writing = self._reading = self._studying = _Side(writing)
         if where.get_backend_name() == "sqlite" and self.file is None:
             metadata.create_all(writing)
         else:
             migrate(writing, self.file)
             self._reading = _Side(connectable(where, writing=False))
+            self._studying = _Side(connectable(where, writing=False))
 
     def write(self, work: Work[T]) -> T:
         """Do `work` in a transaction; what it did is on the disk when this returns.
@@ -83,9 +84,19 @@ class Database:
         self._reading.run(lambda: [job])
         return job.result()
 
+    def study(self, work: Work[T]) -> T:
+        """`read`, for what may take seconds: nobody else's reading waits for it.
+
+        Raises:
+            PocketQAError: `internal`, where it cannot be done.
+        """
+        job = _Job(work)
+        self._studying.run(lambda: [job])
+        return job.result()
+
     def close(self) -> None:
         """Give the connections back."""
-        for side in {self._writing, self._reading}:
+        for side in {self._writing, self._reading, self._studying}:
             side.close()
         self.presence.close()
 
