@@ -11,6 +11,8 @@ from flask_socketio import SocketIO
 from . import config as configuration
 from . import identity, indexing, models, packets, rates, upload_views, views
 from .config import Config
+from .control import Control
+from .delivery import Delivery
 from .engine import Engine, Model
 from .events import Events
 from .gate import Gate, behind
@@ -20,6 +22,7 @@ from .live import Live
 from .origins import Origins
 from .passages import Hit, Passage
 from .rates import Rates
+from .replay import Memory
 from .running import Running
 from .services import LanguageModel, Retrieval, assemble
 from .storage import ApiKeys, Database, Housekeeping, Statistics, Turns
@@ -99,7 +102,11 @@ def create_app(
         require_key=config.require_key,
         per_address=config.connections_per_address,
     )
-    Events(socketio, services, Ownership(secret, config.rooms), running, visitors, origins)
+    ownership = Ownership(secret, config.rooms)
+    replay = Memory(config.replay_mb << 20, config.replay_s)
+    delivery = Delivery(socketio, replay, config.backlog_kb << 10)
+    Events(socketio, services, ownership, running, delivery, visitors, origins)
+    Control(socketio, visitors, ownership, running, replay, delivery, dialogues)
     Gate(socketio.server, config.connections_per_address)
     app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge), cookies))
     app.register_blueprint(upload_views.blueprint(uploads, visitors, origins))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from flask import request as connection
@@ -13,7 +14,7 @@ from . import commands, protocol
 from .commands import Dialogue, Named
 from .delivery import Delivery
 from .dialogue import Key, Past
-from .errors import PocketQAError, RequestError
+from .errors import PocketQAError, RequestError, fault
 from .identity import Ownership
 from .replay import Name, Replay, unknown_answer
 from .running import Running
@@ -61,15 +62,10 @@ class Control:
                 raise _nothing_runs("dialogue")
             room, dialogue = wanted.room, wanted.dialogue
             return {"room": room, "dialogue": dialogue, "request_ids": stopped}
-        owners = self._owners(sid, visitor, wanted)
-        found = [
-            answer
-            for answer in self._running.named(wanted.request_id)
-            if answer.key.owner in owners or self._delivery.is_in(sid, answer.heard_in)
-        ]
+        names = self._names(sid, visitor, wanted)
+        found = [answer for name in names if (answer := self._running.find(name))]
         for answer in found:
             answer.cancellation.cancel()
-        names = [Name(owner, wanted.request_id) for owner in owners]
         if not found and not self._running.elsewhere.stop(names):
             raise _nothing_runs("request_id")
         return {"request_id": wanted.request_id}
@@ -78,8 +74,7 @@ class Control:
         """`RESUME_CS`: the frames that were missed, then those that come."""
         wanted = commands.resume(payload)
         named = wanted.answer
-        for owner in self._owners(sid, visitor, named):
-            name = Name(owner, named.request_id)
+        for name in self._names(sid, visitor, named):
             if state := self._replay.state(name):
                 break
         else:
@@ -104,14 +99,14 @@ class Control:
         return {
             "room": page.dialogue.room,
             "dialogue": key.dialogue,
-            "turns": [turn.as_json() for turn in turns[-page.limit :]],
+            "turns": [asdict(turn) for turn in turns[-page.limit :]],
             "more": len(turns) > page.limit,
         }
 
     def feedback(self, sid: str, visitor: Visitor, payload: object) -> dict[str, Any]:
         """`FEEDBACK_CS`: what somebody thinks of an answer."""
         said = commands.feedback(payload)
-        owners = self._owners(sid, visitor, said.answer)
+        owners = [name.owner for name in self._names(sid, visitor, said.answer)]
         if not self._past.vote(owners, said.answer.request_id, said.vote, said.reason):
             raise _unknown("request_id", "没有这个回答", "there is no such answer")
         return {"request_id": said.answer.request_id, "vote": said.vote}
@@ -160,17 +155,27 @@ class Control:
             sid, visitor.identity, wanted.dialogue, room=wanted.room, token=wanted.token
         )
 
-    def _owners(self, sid: str, visitor: Visitor, named: Named) -> list[str]:
-        """Whose answers this connection may name: its own, its token's, its rooms'."""
-        owners = []
-        if named.token:
-            owners.append(self._ownership.shown(named.token, visitor.identity).owner)
+    def _names(self, sid: str, visitor: Visitor, named: Named) -> list[Name]:
+        """What an answer may be called that this connection names: own, its token's, its rooms'."""
+        owners = [f"own:{sid}", *self._delivery.rooms_of(sid)]
+        if visitor.identity.owner:
+            owners.insert(0, visitor.identity.owner)
         if named.room not in ("", sid):
             self._ownership.check_room(named.room)
             owners.append(f"room:{named.room}")
-        if visitor.identity.owner:
-            owners.append(visitor.identity.owner)
-        return [*owners, f"own:{sid}", *self._delivery.rooms_of(sid)]
+        if named.token:
+            key = self._ownership.shown(named.token, visitor.identity)
+            if self._is_in(key, named.request_id):
+                owners.append(key.owner)
+        return [Name(owner, named.request_id) for owner in dict.fromkeys(owners)]
+
+    def _is_in(self, key: Key, request_id: str) -> bool:
+        """Whether an answer, unless it is over for long, is one of a dialogue's.
+
+        A token is made for one dialogue, not for all of its owner's.
+        """
+        state = self._replay.state(Name(key.owner, request_id))
+        return state is None or state.about.dialogue == key.dialogue
 
     def _handler(self, event: str, handle: Handler) -> Callable[..., dict[str, Any]]:
         def handler(*payload: object) -> dict[str, Any]:
@@ -181,7 +186,9 @@ class Control:
             except PocketQAError as error:
                 return protocol.refusal(error, self._visitors.lang(sid))
             except Exception:
-                return protocol.refusal(protocol.fault(log, event), self._visitors.lang(sid))
+                failed = fault()
+                log.exception("%s failed, reference %s", event, failed.details["reference"])
+                return protocol.refusal(failed, self._visitors.lang(sid))
 
         return handler
 

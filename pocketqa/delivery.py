@@ -127,6 +127,13 @@ class Delivery:
         if self.is_connected(sid):
             self._manager.enter_room(sid, "/", heard_in)
 
+    def leave(self, sid: str, *, vanished: bool) -> None:
+        """Connection `sid` is ending; one that has vanished would block its writer for ever."""
+        for followers in self._following.values():
+            followers.pop(sid, None)
+        if vanished:
+            self.cut(sid)
+
     def cut(self, sid: str) -> None:
         """End a connection at once, whatever it has not read."""
         self._backlogs.drop(self._manager.eio_sid_from_sid(sid, "/"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 
 class PocketQAError(Exception):
     """An expected failure.
@@ -33,3 +35,14 @@ class KnowledgeError(PocketQAError):
 
 class ModelError(PocketQAError):
     """A model that cannot be found, fetched, verified or loaded."""
+
+
+def fault() -> PocketQAError:
+    """What is said of a fault of ours: the log has the details, beside the same reference."""
+    reference = secrets.token_hex(4)
+    return PocketQAError(
+        "internal",
+        f"系统内部错误，请稍后再试；如需反馈请提供编号 {reference}",
+        f"internal error, please try again; when reporting it give the reference {reference}",
+        reference=reference,
+    )
