@@ -14,6 +14,7 @@ import click
 from . import __version__
 from .cli_eval import evaluate
 from .cli_kb import kb, wait_option
+from .cli_keys import keys
 from .cli_model import model, say
 from .errors import PocketQAError
 from .protocol import EVENTS
@@ -42,6 +43,7 @@ def main() -> None:
 
 
 main.add_command(kb)
+main.add_command(keys)
 main.add_command(evaluate)
 main.add_command(model)
 

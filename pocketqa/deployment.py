@@ -1,9 +1,12 @@
-"""Refuses the ways of running under gunicorn that would half work."""
+"""Refuses the ways of running under gunicorn that would half work; warns of open doors."""
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from typing import Any
+
+from .config import Config
 
 WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
 COMMAND = "gunicorn -c deploy/gunicorn.conf.py wsgi:app"
@@ -29,6 +32,41 @@ def faults(settings: Any) -> list[str]:
             "preload_app must be False: the model's thread does not survive the fork."
         )
     return found
+
+
+def exposure(config: Config) -> str:
+    """What is to be said, loudly, where others than this machine can ask without a key."""
+    settings = _gunicorn_settings()
+    bound = [config.host] if settings is None else [_host(one) for one in settings.address]
+    open_to = [host for host in bound if not _is_loopback(host)]
+    if config.require_key or not open_to:
+        return ""
+    line, shown = "*" * 78, ", ".join(host or "0.0.0.0" for host in open_to)
+    return (
+        f"{line}\n"
+        f"警告:正在监听 {shown}，网络中的任何人都可以提问、上传文件，"
+        "无需密钥，也没有加密。\n"
+        "      请在前面放置带 TLS 的反向代理，或设置 POCKETQA_REQUIRE_KEY=true，"
+        "并用 pocketqa keys add 发放密钥。\n"
+        f"WARNING: listening on {shown}: whoever is on the network may ask and upload, "
+        "without a key\n"
+        "      and in the clear. Put a reverse proxy with TLS in front, or set "
+        "POCKETQA_REQUIRE_KEY=true and\n"
+        "      hand out keys with `pocketqa keys add`.\n"
+        f"{line}"
+    )
+
+
+def _host(address: Any) -> str:
+    """The host of one of gunicorn's addresses; a socket in the file system is this machine's."""
+    return str(address[0]) if isinstance(address, tuple) else "localhost"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def check_gunicorn() -> None:

@@ -22,6 +22,7 @@ from geventwebsocket.handler import WebSocketHandler
 from . import config as configuration
 from .app import create_app
 from .config import Config
+from .deployment import exposure
 from .engine import Engine
 from .errors import PocketQAError
 
@@ -47,6 +48,8 @@ def build_app(config: Config | None = None, engine: Engine | None = None) -> Fla
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if warning := exposure(config):
+        print(warning, file=sys.stderr, flush=True)
     return create_app(config, engine=engine)
 
 
