@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
+from .cli_dialogues import dialogues
 from .cli_eval import evaluate
 from .cli_kb import kb, wait_option
 from .cli_keys import keys
 from .cli_model import model, say
+from .cli_stats import stats
 from .errors import PocketQAError
 from .protocol import EVENTS
 
@@ -46,6 +48,8 @@ main.add_command(kb)
 main.add_command(keys)
 main.add_command(evaluate)
 main.add_command(model)
+main.add_command(dialogues)
+main.add_command(stats)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """The database: dialogues, feedback, uploads' records and API keys, behind SQLAlchemy."""
 
+from .archive import Archive
 from .database import Database
 from .engines import MEMORY
 from .housekeeping import Housekeeping
@@ -7,4 +8,13 @@ from .keys import ApiKey, ApiKeys
 from .statistics import Statistics
 from .turns import Turns
 
-__all__ = ["MEMORY", "ApiKey", "ApiKeys", "Database", "Housekeeping", "Statistics", "Turns"]
+__all__ = [
+    "MEMORY",
+    "ApiKey",
+    "ApiKeys",
+    "Archive",
+    "Database",
+    "Housekeeping",
+    "Statistics",
+    "Turns",
+]

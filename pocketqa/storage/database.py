@@ -94,6 +94,11 @@ class Database:
         self._studying.run(lambda: [job])
         return job.result()
 
+    def tidy(self) -> None:
+        """Put SQLite's log into its file: what was deleted is then in neither."""
+        if self.file is not None:
+            self._writing.checkpoint()
+
     def close(self) -> None:
         """Give the connections back."""
         for side in {self._writing, self._reading, self._studying}:
@@ -148,6 +153,10 @@ class _Side:
         """Do the jobs that `take` gives, in one transaction."""
         self._worker.run(lambda: self._do(take()))
 
+    def checkpoint(self) -> None:
+        """As far as others who read and write at the moment let it."""
+        self._worker.run(self._checkpoint)
+
     def close(self) -> None:
         self._worker.run(self._drop)
         self._engine.dispose()
@@ -172,6 +181,12 @@ class _Side:
             except Exception as error:  # a fault of the only job's own
                 jobs[0].error = error
                 return
+
+    def _checkpoint(self) -> None:
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):  # it does so by itself later
+                driver: Any = self._connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

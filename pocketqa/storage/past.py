@@ -87,6 +87,13 @@ def page(connection: Connection, key: Key, before: int | None, limit: int) -> li
     return [record(row) for row in reversed(rows)]
 
 
+def all_of(connection: Connection, listed: Listed) -> list[Record]:
+    """All turns of a dialogue, whatever their event, oldest first."""
+    key = Key(listed.owner, listed.dialogue)
+    every = select(turns).select_from(_BOTH).where(_of(key)).order_by(turns.c.id)
+    return [record(row) for row in connection.execute(every)]
+
+
 def record(row: Row[Any]) -> Record:
     """A row of `turns` as a value."""
     kept = row.evidence or {}

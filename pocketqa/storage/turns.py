@@ -166,7 +166,10 @@ class Turns:
             count = self._database.write(lambda connection: past.forget_older(connection, before))
             total += count
             if count < past.BATCH:
-                return total
+                break
+        if total:
+            self._database.tidy()
+        return total
 
     def _end(self, turn: int, values: dict[str, Any]) -> None:
         ended = update(turns).where(turns.c.id == turn).values(values)
