@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -107,10 +108,19 @@ class Client:
 
     def __init__(self, url: str, auth: dict[str, str] | None = None) -> None:
         self.frames: list[tuple[float, dict[str, Any]]] = []
+        self.places: list[dict[str, Any]] = []
         self.sio = socketio.Client(reconnection=False)
+        # It would handle each packet in a thread of its own, which changes their order.
+        trigger = self.sio.eio._trigger_event
+
+        def in_order(event: str, *args: Any, **how: Any) -> Any:
+            return trigger(event, *args, **(how if event != "message" else {}))
+
+        self.sio.eio._trigger_event = in_order
         self._came = threading.Condition()
         for event in ("CHAT_SS", "QA_SS", "SUM_SS", "GEN_SS"):
             self.sio.on(event, self._keep)
+        self.sio.on("QUEUE_SS", self._place)
         self.sio.connect(url, transports=["websocket"], auth=auth)
 
     @property
@@ -120,6 +130,11 @@ class Client:
     def _keep(self, frame: dict[str, Any]) -> None:
         with self._came:
             self.frames.append((time.monotonic(), frame["data"]))
+            self._came.notify_all()
+
+    def _place(self, frame: dict[str, Any]) -> None:
+        with self._came:
+            self.places.append(frame["data"])
             self._came.notify_all()
 
     def ask(
@@ -146,6 +161,13 @@ class Client:
         """Wait until `condition()` holds."""
         with self._came:
             assert self._came.wait_for(condition, timeout), f"timed out; frames: {self.frames}"
+
+    def vanish(self) -> None:
+        """Lose the connection, without a word to the server."""
+        websocket = self.sio.eio.ws
+        websocket.sock.shutdown(socket.SHUT_RDWR)
+        self.sio.wait()
+        websocket.shutdown()
 
     def close(self) -> None:
         """Disconnect, and close what the library leaves open when the server went first."""

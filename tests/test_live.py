@@ -142,15 +142,6 @@ def test_stop_and_the_queue(fake_server: Server, connect: Connect) -> None:
     assert a.answer(first["request_id"], 2)[-1]["finish_reason"] == "abort"
 
 
-def test_a_client_that_leaves_frees_the_model(fake_server: Server, connect: Connect) -> None:
-    leaver, stayer = connect(fake_server), connect(fake_server)
-    for _ in range(6):  # four seconds of work
-        leaver.send(OK)
-    leaver.close()
-    time.sleep(1)
-    assert stayer.send(OK)["position"] == 0
-
-
 def test_a_busy_connection_and_a_full_queue(
     demo_index: Path, connect: Connect, check_frame: Check
 ) -> None:
