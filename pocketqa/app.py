@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -13,16 +13,19 @@ from . import identity, indexing, models, packets, rates, upload_views, views
 from .config import Config
 from .control import Control
 from .delivery import Delivery
+from .ending import Ending
 from .engine import Engine, Model
 from .events import Events
 from .gate import Gate, behind
 from .headers import Secured
 from .identity import Cookies, Ownership
 from .live import Live
+from .metrics import Metrics
+from .observing import Observer
 from .origins import Origins
 from .passages import Hit, Passage
 from .rates import Rates
-from .replay import Memory
+from .replay import Memory, Replay
 from .running import Running
 from .services import LanguageModel, Retrieval, assemble
 from .storage import ApiKeys, Database, Housekeeping, Statistics, Turns
@@ -35,24 +38,27 @@ if TYPE_CHECKING:
 
 
 class OffHub:
-    """A retriever whose work is done in a native thread, so that the hub stays free."""
+    """A retriever whose work is done in a native thread, so that the hub stays free; measured."""
 
-    def __init__(self, retriever: Retrieval) -> None:
-        self._retriever, self._worker = retriever, Worker()
+    def __init__(self, retriever: Retrieval, metrics: Metrics) -> None:
+        self._retriever, self._worker, self._metrics = retriever, Worker(), metrics
 
     def retrieve(self, text: str, k: int = 10) -> list[Hit]:
         """See `Retrieval.retrieve`."""
-        return self._worker.run(self._retriever.retrieve, text, k)
+        with self._metrics.retrieving("retrieve"):
+            return self._worker.run(self._retriever.retrieve, text, k)
 
     def smalltalk(self, text: str) -> Passage | None:
         """See `Retrieval.smalltalk`."""
-        return self._worker.run(self._retriever.smalltalk, text)
+        with self._metrics.retrieving("smalltalk"):
+            return self._worker.run(self._retriever.smalltalk, text)
 
     def related(
         self, text: str, hits: Sequence[Hit], k: int = 3, exclude: Sequence[str] = ()
     ) -> list[str]:
         """See `Retrieval.related`."""
-        return self._worker.run(self._retriever.related, text, hits, k, exclude)
+        with self._metrics.retrieving("related"):
+            return self._worker.run(self._retriever.related, text, hits, k, exclude)
 
 
 def create_app(
@@ -69,7 +75,9 @@ def create_app(
         engine: default: the configured model, loaded in the background.
     """
     config = config or configuration.load()
+    metrics = Metrics()
     database = Database(config.database)
+    database.measured = metrics.wrote
     dialogues = Turns(database)
     housekeeping = Housekeeping(dialogues, config.retention_days)
     knowledge: Retrieval = retriever or follow_index(config)
@@ -91,7 +99,7 @@ def create_app(
     )
     app.wsgi_app = behind(config.proxies, app.wsgi_app)  # type: ignore[method-assign]
     uploads = Uploads(config)
-    services = assemble(config, OffHub(knowledge), model, uploads, dialogues)
+    services = assemble(config, OffHub(knowledge, metrics), model, uploads, dialogues)
     running = Running(config.answers_per_connection, config.max_streams)
     secret = identity.secret(config)
     cookies = Cookies(secret)
@@ -105,14 +113,22 @@ def create_app(
     ownership = Ownership(secret, config.rooms)
     replay = Memory(config.replay_mb << 20, config.replay_s)
     delivery = Delivery(socketio, replay, config.backlog_kb << 10)
-    Events(socketio, services, ownership, running, delivery, visitors, origins)
+    observer = Observer(metrics, log_text=config.log_text)
+    Events(socketio, services, ownership, running, delivery, visitors, origins, observer)
     Control(socketio, visitors, ownership, running, replay, delivery, dialogues)
     Gate(socketio.server, config.connections_per_address)
-    app.register_blueprint(views.blueprint(lambda: readiness(model, knowledge), cookies))
+
+    def state() -> dict[str, Any]:
+        return readiness(model, knowledge, housekeeping, running)
+
+    show(metrics, model, visitors, running, replay, state)
+    app.register_blueprint(views.blueprint(state, cookies, metrics, config.admin_key))
     app.register_blueprint(upload_views.blueprint(uploads, visitors, origins))
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model
+    app.extensions["metrics"] = metrics
+    app.extensions["ending"] = Ending(socketio, running, delivery, config.grace_s)
     app.extensions["uploads"] = uploads
     app.extensions["database"] = database
     app.extensions["dialogues"] = dialogues
@@ -173,9 +189,32 @@ def _remote_engine(config: Config) -> RemoteEngine:
     )
 
 
-def readiness(engine: LanguageModel, knowledge: Retrieval) -> dict[str, Any]:
-    """The state that `/ready` reports: of the model, and of the index."""
+def readiness(
+    engine: LanguageModel, knowledge: Retrieval, database: Housekeeping, running: Running
+) -> dict[str, Any]:
+    """The state that `/ready` reports: of the model, of the index, and of the database."""
     state = getattr(engine, "state", "ready")
     index = knowledge.state() if isinstance(knowledge, Live) else {"index": "open"}
-    ready = state == "ready" and index["index"] == "open"
-    return {"ready": ready, "model": state, **index}
+    parts = {"model": state, **index, "database": database.state}
+    ready = (state, index["index"], database.state) == ("ready", "open", "open")
+    if running.is_closed:
+        return {"ready": False, "stopping": True, **parts}
+    return {"ready": ready, **parts}
+
+
+def show(
+    metrics: Metrics,
+    engine: LanguageModel,
+    visitors: Visitors,
+    running: Running,
+    replay: Replay,
+    state: Callable[[], dict[str, Any]],
+) -> None:
+    """Let the figures tell of these as well."""
+    if stats := getattr(engine, "stats", None):
+        metrics.engine(stats)
+    metrics.gauge("clients", "Connections that have been let in.", lambda: len(visitors))
+    metrics.gauge("answers", "Answers that are being made or wait.", lambda: len(running))
+    metrics.gauge("ready", "1 when /ready says so.", lambda: float(state()["ready"]))
+    if hasattr(replay, "nbytes"):
+        metrics.gauge("replay_bytes", "Memory for answers to resume.", lambda: replay.nbytes)

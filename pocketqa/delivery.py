@@ -138,6 +138,17 @@ class Delivery:
         """End a connection at once, whatever it has not read."""
         self._backlogs.drop(self._manager.eio_sid_from_sid(sid, "/"))
 
+    def has_unread(self) -> bool:
+        """Whether there is anything that a client has not taken yet."""
+        sockets = list(self._socketio.server.eio.sockets)
+        return any(self._backlogs.unread_of(engine_sid) for engine_sid in sockets)
+
+    def hang_up(self) -> None:
+        """End all connections, so that their clients look for a server again."""
+        engine = self._socketio.server.eio
+        for engine_sid in list(engine.sockets):
+            self._socketio.start_background_task(engine.disconnect, engine_sid)
+
     def _follow(
         self,
         sid: str,

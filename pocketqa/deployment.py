@@ -38,7 +38,7 @@ def exposure(config: Config) -> str:
     """What is to be said, loudly, where others than this machine can ask without a key."""
     settings = _gunicorn_settings()
     bound = [config.host] if settings is None else [_host(one) for one in settings.address]
-    open_to = [host for host in bound if not _is_loopback(host)]
+    open_to = [host for host in bound if not is_loopback(host)]
     if config.require_key or not open_to:
         return ""
     line, shown = "*" * 78, ", ".join(host or "0.0.0.0" for host in open_to)
@@ -62,7 +62,8 @@ def _host(address: Any) -> str:
     return str(address[0]) if isinstance(address, tuple) else "localhost"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach, or be, `host`."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from .answering import ANSWERS
 from .delivery import Delivery
 from .errors import PocketQAError, RequestError, fault
 from .identity import COOKIE, Ownership
+from .observing import Observer
 from .origins import Origins
 from .protocol import EVENTS, Piece, Received, Request
 from .running import Answer, Running
@@ -37,8 +37,10 @@ class Events:
         delivery: Delivery,
         visitors: Visitors,
         origins: Origins,
+        observer: Observer,
     ) -> None:
         self._socketio, self._services = socketio, services
+        self._observer = observer
         self._ownership, self._running = ownership, running
         self._delivery = delivery
         self._visitors, self._origins = visitors, origins
@@ -93,6 +95,7 @@ class Events:
             position = self._running.add(answer)
         except PocketQAError as error:
             refused = self._refused(event, payload, sid)
+            self._observer.refused(refused, error)
             for frame in protocol.frames(refused, [_error_piece(error)], lang):
                 self._delivery.refuse(sid, event, frame)
             return protocol.refusal(error, lang)
@@ -104,25 +107,18 @@ class Events:
 
     def _serve(self, answer: Answer) -> None:
         """Send the frames of one answer; whatever fails, exactly one of them is the last."""
-        request, began = answer.request, time.monotonic()
-        frame: dict[str, Any] = {}
-        try:
-            answers = ANSWERS[request.event]
-            pieces = answers(request, answer.key, self._services, answer.cancellation)
-            for frame in protocol.frames(request, guarded(request, pieces), answer.lang):
-                self._delivery.send(answer, frame)
-                if frame["data"]["finish_reason"] is None:
-                    self._delivery.let_read(answer)
-        finally:
-            self._running.remove(answer)
-            log.info(
-                "%s %s: %s, %d frames, %.2f s",
-                request.event,
-                request.request_id,
-                frame["data"]["finish_reason"] if frame else "lost",
-                frame["data"]["seq"] + 1 if frame else 0,
-                time.monotonic() - began,
-            )
+        request = answer.request
+        with self._observer.answering(request) as seen:
+            try:
+                answers = ANSWERS[request.event]
+                pieces = answers(request, answer.key, self._services, answer.cancellation)
+                for frame in protocol.frames(request, guarded(request, pieces), answer.lang):
+                    seen.frame(frame)
+                    self._delivery.send(answer, frame)
+                    if frame["data"]["finish_reason"] is None:
+                        self._delivery.let_read(answer)
+            finally:
+                self._running.remove(answer)
 
     def _refused(self, event: str, payload: object, sid: str) -> Request:
         """The request that an error frame belongs to; not one that is running under its name."""
@@ -156,7 +152,6 @@ def guarded(request: Request, pieces: Iterator[Piece]) -> Iterator[Piece]:
             received = piece.received
             yield piece
     except PocketQAError as error:
-        log.info("%s %s: %s", request.event, request.request_id, error.code)
         yield _error_piece(error, received)
     except Exception:
         failed = fault()

@@ -151,6 +151,11 @@ class Memory:
         self._ended: OrderedDict[Name, _Buffer] = OrderedDict()
         self._lock = threading.RLock()
 
+    @property
+    def nbytes(self) -> int:
+        """What the buffers take of its memory."""
+        return self._size
+
     def open(self, name: Name, about: About) -> None:
         """See `Replay.open`."""
         with self._lock:

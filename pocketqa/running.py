@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .dialogue import Key
-from .errors import RequestError
+from .errors import ModelError, RequestError
 from .protocol import Request
 from .replay import Name
 from .services import Cancellation
+
+RETRY_AFTER_S = 15
+"""What a client is told that asks while the server ends."""
 
 
 @dataclass
@@ -95,6 +98,7 @@ class Running:
     ) -> None:
         self._per_connection, self._at_once = per_connection, at_once
         self._answers: dict[Name, Answer] = {}
+        self._is_closed = False
         self.elsewhere: Elsewhere = elsewhere or Alone()
 
     def __len__(self) -> int:
@@ -103,13 +107,30 @@ class Running:
     def __iter__(self) -> Iterator[Answer]:
         return iter(list(self._answers.values()))
 
+    def close(self) -> None:
+        """Accept no request any more: the server is about to end."""
+        self._is_closed = True
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no request is accepted any more."""
+        return self._is_closed
+
     def add(self, answer: Answer) -> int:
         """Accept a request; returns how many answers must end before it is its turn.
 
         Raises:
+            ModelError: `model_unavailable` once this is closed.
             RequestError: `busy` when its connection has its allowed number of answers running,
                 `bad_field` when its `request_id` is taken by one of them, or of its owner.
         """
+        if self._is_closed:
+            raise ModelError(
+                "model_unavailable",
+                f"服务正在重新启动，请 {RETRY_AFTER_S} 秒后再试",
+                f"the server is shutting down: try again in {RETRY_AFTER_S} s",
+                retry_after_s=RETRY_AFTER_S,
+            )
         request, own = answer.request, self.of(answer.request.sid)
         taken = any(other.request.request_id == request.request_id for other in own)
         if taken or answer.name in self._answers:

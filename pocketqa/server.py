@@ -9,10 +9,14 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import atexit
 import logging
+import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from flask import Flask
@@ -20,9 +24,11 @@ from gevent import pywsgi
 from geventwebsocket.handler import WebSocketHandler
 
 from . import config as configuration
+from . import logs
 from .app import create_app
 from .config import Config
 from .deployment import exposure
+from .ending import Ending
 from .engine import Engine
 from .errors import PocketQAError
 
@@ -33,24 +39,21 @@ log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the model's thread may keep Python's lock from the hub; Python's default is 5 ms."""
+SAME_SIGNAL_S = 0.2
+"""A second signal so soon is the first one: of a service manager and of gunicorn's master."""
 
 
 def build_app(config: Config | None = None, engine: Engine | None = None) -> Flask:
     """The application, in a process made ready for it. `engine` replaces the configured one."""
     config = config or configuration.load()
-    logging.basicConfig(
-        level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # A line for every HTTP request of the client libraries hides the lines that matter.
-    for noisy in (
-        *("httpx", "httpx2", "httpcore2", "openai", "urllib3", "filelock"),
-        "geventwebsocket.handler",
-    ):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.configure(config)
+    gevent.get_hub().print_exception = _log_failure
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     if warning := exposure(config):
         print(warning, file=sys.stderr, flush=True)
-    return create_app(config, engine=engine)
+    app = create_app(config, engine=engine)
+    gevent.spawn(app.extensions["metrics"].watch_hub, gevent.sleep)
+    return app
 
 
 def serve(config: Config) -> None:
@@ -63,7 +66,11 @@ def serve(config: Config) -> None:
 
 
 def run(app: Flask, config: Config) -> None:
-    """Serve `app` until SIGTERM or SIGINT, while its engine loads the model and after."""
+    """Serve `app` until SIGTERM or SIGINT, while its engine loads the model and after.
+
+    Then nobody is let in any more, and running answers have a while to end; a second signal ends
+    the process at once.
+    """
     engine: Engine | RemoteEngine = app.extensions["engine"]
     server = pywsgi.WSGIServer(
         (config.host, config.port), app, handler_class=WebSocketHandler, log=None, error_log=log
@@ -73,17 +80,59 @@ def run(app: Flask, config: Config) -> None:
     except OSError as error:
         engine.close()
         raise _port_taken(config, error) from error
+    ending: Ending = app.extensions["ending"]
+
+    def end(number: int) -> None:
+        if ending.has_begun:
+            os._exit(128 + number)
+        ending.begin()
+        server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, server.stop)
+        gevent.signal_handler(number, end, number)
     address = f"http://{config.host}:{server.server_port}"
     announcer = gevent.spawn(_announce, engine, address, server)
     server.serve_forever()
     announcer.kill()
-    engine.close()
-    app.extensions["housekeeping"].close()
-    app.extensions["database"].close()
+    _finish(app, at_once=engine.failure is not None)
     if engine.failure is not None:
         raise engine.failure
+
+
+def end_with_gunicorn(app: Flask) -> None:
+    """In gunicorn's worker: let SIGTERM end `app` as `run` does, and the worker wait for that."""
+    ending: Ending = app.extensions["ending"]
+    before: Any = signal.getsignal(signal.SIGTERM)
+    finishing: list[gevent.Greenlet] = []
+    began = 0.0
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal began
+        if not ending.has_begun:
+            began = time.monotonic()
+            ending.begin()
+            finishing.append(gevent.spawn(_finish, app))
+            before(number, frame)
+        elif time.monotonic() - began > SAME_SIGNAL_S:
+            os._exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    # gunicorn's worker ends when its connections have: answers may go on without any.
+    atexit.register(lambda: gevent.joinall(finishing))
+
+
+def _finish(app: Flask, *, at_once: bool = False) -> None:
+    ending: Ending = app.extensions["ending"]
+    ending.finish(at_once=at_once)
+    app.extensions["engine"].close()
+    app.extensions["housekeeping"].close()
+    app.extensions["database"].close()
+    ending.hang_up()
+
+
+def _log_failure(context: object, kind: type, error: BaseException, trace: Any) -> None:
+    """What gevent would print of a greenlet that failed."""
+    log.error("a greenlet failed: %s", context, exc_info=(kind, error, trace))
 
 
 def _announce(engine: Engine | RemoteEngine, address: str, server: pywsgi.WSGIServer) -> None:

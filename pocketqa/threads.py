@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 import gevent
@@ -111,7 +112,7 @@ class Worker:
     """Runs functions one at a time: for greenlets in a native thread of its own, off the hub.
 
     Called in another native thread, or in a process that gevent has not patched, a function runs
-    where it is called.
+    where it is called. It has its caller's context variables either way.
     """
 
     def __init__(self) -> None:
@@ -126,7 +127,7 @@ class Worker:
         if self._pool is None or _this_thread() != self._hub_thread:
             with self._turn:
                 return function(*args)
-        result, error = self._pool.apply(self._outcome, (function, args))
+        result, error = self._pool.apply(copy_context().run, (self._outcome, function, args))
         if error is not None:
             raise error
         return result

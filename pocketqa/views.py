@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 
 from . import __version__
+from .deployment import is_loopback
 from .identity import COOKIE, COOKIE_S, Cookies
+from .metrics import CONTENT_TYPE, Metrics
 
 
-def blueprint(readiness: Callable[[], dict[str, Any]], cookies: Cookies) -> Blueprint:
-    """The routes. `readiness` returns `{"ready": bool, …}` for `/ready`."""
+def blueprint(
+    readiness: Callable[[], dict[str, Any]],
+    cookies: Cookies,
+    metrics: Metrics,
+    admin_key: str = "",
+) -> Blueprint:
+    """The routes.
+
+    Args:
+        readiness: returns `{"ready": bool, …}` for `/ready`.
+        admin_key: with it `/metrics` may be read from elsewhere than this machine.
+    """
     views = Blueprint("views", __name__)
 
     @views.get("/")
@@ -48,7 +61,22 @@ def blueprint(readiness: Callable[[], dict[str, Any]], cookies: Cookies) -> Blue
         state = readiness()
         return state, 200 if state["ready"] else 503
 
+    @views.get("/metrics")
+    def figures() -> Response | tuple[str, int]:
+        """For Prometheus on this machine, or for whoever has the admin key."""
+        if not _may_see_figures(request.remote_addr, admin_key):
+            return "Authorization: Bearer POCKETQA_ADMIN_KEY\n", 403
+        return Response(metrics.render(), content_type=CONTENT_TYPE)
+
     return views
+
+
+def _may_see_figures(address: str | None, admin_key: str) -> bool:
+    if is_loopback(address or ""):
+        return True
+    shown = request.authorization
+    token = shown.token or "" if shown and shown.type == "bearer" else ""
+    return bool(admin_key) and hmac.compare_digest(token.encode(), admin_key.encode())
 
 
 def _is_in_a_frame_of_another_site() -> bool:

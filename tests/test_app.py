@@ -105,7 +105,9 @@ def test_the_page_and_its_headers(app: Flask) -> None:
 def test_health_and_readiness(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/health").get_json()["status"] == "ok"
-    assert client.get("/ready").get_json() == {"ready": True, "model": "ready", "index": "open"}
+    assert client.get("/ready").get_json() == {
+        "ready": True, "model": "ready", "index": "open", "database": "open",
+    }  # fmt: skip
     app.extensions["engine"].close()
     assert client.get("/ready").status_code == 503
 

@@ -72,7 +72,7 @@ class Engine:
         """Seconds that the present step has taken, if that is too long; else 0."""
         return self._watchdog.stuck_s
 
-    def stats(self) -> dict[str, int]:
+    def stats(self) -> dict[str, float]:
         """What has been done since the start, and what is going on now."""
         batch, (running, waiting) = self._batch, self._line.counts()
         counts = batch.counts if batch else {}
@@ -81,6 +81,8 @@ class Engine:
             "requests": self._requests,
             "running": running,
             "waiting": waiting,
+            "served": self._line.served_ever,
+            "waited_s": self._line.waited_s,
             **{name: counts.get(name, 0) for name in names},
             "reused_tokens": batch.caches.reused_tokens if batch else 0,
             "cache_bytes": batch.caches.nbytes if batch else 0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ..threads import native_rlock
 from . import refusals
 from .generation import EndReason, Generation
@@ -16,6 +18,8 @@ class Line:
     def __init__(self, places: int, queue_size: int) -> None:
         self.places = places
         """How many can be served at present; fewer than there might be when memory is short."""
+        self.served_ever, self.waited_s = 0, 0.0
+        """How many have been served so far, and how long they waited, all together."""
         self._most = places + queue_size
         # An iteration that nobody holds any more withdraws its request when it is collected.
         self._lock = native_rlock()
@@ -53,6 +57,8 @@ class Line:
                 return False
             self._waiting.remove(generation)
             self._served.append(generation)
+            self.served_ever += 1
+            self.waited_s += time.monotonic() - generation.began
             return True
 
     def position(self, generation: Generation) -> int:

@@ -69,9 +69,19 @@ class RemoteEngine:
         self._serving: dict[Generation, Connection] = {}
         self._deadlines: dict[Generation, threading.Timer] = {}
         self._threads = 0
+        self._served, self._waited_s = 0, 0.0
         self._heard = 0.0  # when the last delta came
         self._look_now = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def stats(self) -> dict[str, float]:
+        """What has been done since the start, and what is going on now."""
+        return {
+            "running": len(self._serving),
+            "waiting": len(self._waiting),
+            "served": self._served,
+            "waited_s": self._waited_s,
+        }
 
     def submit(self, messages: list[Message], options: Options | None = None) -> Generation:
         """Put a request at the end of the line.
@@ -178,6 +188,8 @@ class RemoteEngine:
                 self._threads -= 1
                 return None
             generation = self._waiting.popleft()
+            self._served += 1
+            self._waited_s += time.monotonic() - generation.began
             connection = self._serving[generation] = Connection(self._address)
             return generation, connection
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -38,6 +39,7 @@ class Database:
     Attributes:
         file: the file of a SQLite database on the disk, else None.
         instance: names this process among those that use the database.
+        measured: called after each writing with the seconds that it took, in any thread.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,6 +51,7 @@ class Database:
         where = address(url)
         self.file = file_of(where)
         self.instance = secrets.token_hex(7)
+        self.measured: Callable[[float], None] | None = None
         self._waiting: deque[_Job[Any]] = deque()
         writing = connectable(where, writing=True)
         self.presence = Presence(self.instance, self.file, writing)
@@ -69,9 +72,11 @@ class Database:
         Raises:
             PocketQAError: `internal`, where it cannot be done.
         """
-        job = _Job(work)
+        job, began = _Job(work), time.monotonic()
         self._waiting.append(job)
         self._writing.run(self._take)
+        if self.measured:
+            self.measured(time.monotonic() - began)
         return job.result()
 
     def read(self, work: Work[T]) -> T:

@@ -50,7 +50,7 @@ def file_of(url: URL) -> Path | None:
 
 def connectable(url: URL, *, writing: bool) -> Engine:
     """An engine for one connection, which may go from thread to thread but serves one at a time."""
-    options: dict[str, Any] = {"json_serializer": _json}
+    options: dict[str, Any] = {"json_serializer": _json, "hide_parameters": True}
     if url.get_backend_name() == "sqlite":
         pool = NullPool if file_of(url) else StaticPool
         options |= {"connect_args": {"timeout": BUSY_S, "check_same_thread": False}}

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import PocketQAError
 from ..threads import native_sleep, start_native_thread
@@ -16,6 +17,8 @@ from .turns import Turns
 FLUSH_S = 1.0
 CUT_S = 5.0
 FORGET_S = 3600.0
+LATE_S = 30.0
+"""After so long without the end of a chore something is wrong."""
 DAY_S = 86_400
 
 log = logging.getLogger(__name__)
@@ -44,10 +47,18 @@ class Housekeeping:
         if retention_days:
             self._chores.append(_Chore(FORGET_S, self._forget))
         self._is_closed = False
+        self._has_failed, self._did = False, time.monotonic()
         cut = turns.cut()
         if cut:
             log.warning("%d answers were cut off by the end of their process", cut)
         start_native_thread(self._run)
+
+    @property
+    def state(self) -> Literal["open", "failed", "stuck"]:
+        """How the database fares, as it showed at the last chore; `stuck` when one does not end."""
+        if time.monotonic() - self._did > LATE_S:
+            return "stuck"
+        return "failed" if self._has_failed else "open"
 
     def close(self) -> None:
         """Write what is left, and do nothing any more."""
@@ -68,10 +79,14 @@ class Housekeeping:
     def _do(self, chore: _Chore) -> None:
         try:
             chore.do()
-        except PocketQAError:
-            pass  # it has been logged, and the next time may do better
+        except PocketQAError:  # it has been logged, and the next time may do better
+            self._has_failed = True
         except Exception:
             log.exception("housekeeping failed")
+        else:
+            if chore.do == self._turns.cut:  # it always asks the database
+                self._has_failed = False
+        self._did = time.monotonic()
 
     def _forget(self) -> None:
         count = self._turns.forget(time.time() - self._retention_s)
