@@ -51,7 +51,7 @@ def lateness(index: Path, questions: Sequence[str], seconds: float) -> dict[str,
     }
 
 
-def ticking_server(index: Path, *, real: bool = False) -> Server:
+def ticking_server(index: Path, *, real: bool = False, **more: str) -> Server:
     """A server that notes how late its hub is.
 
     Its answers are curated ones, so that no model's time counts; with `real`, the real model's.
@@ -62,7 +62,7 @@ def ticking_server(index: Path, *, real: bool = False) -> Server:
         "POCKETQA_ANSWER_MODE": mode, "POCKETQA_ON_MISS": "refuse",
     }  # fmt: skip
     command = [sys.executable, str(ROOT / "tests" / "ticking_server.py"), *["real"] * real]
-    return Server(command, env, READY)
+    return Server(command, {**env, **more}, READY)
 
 
 def ticks(server: Server) -> list[tuple[float, float]]:

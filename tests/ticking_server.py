@@ -1,6 +1,7 @@
 """Started by `load.ticking_server`: a server that also watches its own hub.
 
-Its model is the scripted one of `fake_server`; with the argument `real` the configured one.
+Its model is the scripted one of `fake_server`; with the argument `real` the configured one. `FAKE_TEXT` is
+what the scripted one says, `FAKE_PAUSE_S` how long it takes for a character.
 
 A greenlet sleeps for 10 ms again and again. When the server has been stopped, it prints a line of
 JSON: each time it woke up (`time.monotonic`), and how many milliseconds late.
@@ -10,6 +11,7 @@ from pocketqa import server  # first of all imports: it patches the process
 
 # isort: split
 import json
+import os
 import sys
 import time
 
@@ -34,9 +36,12 @@ def tick(late: list[tuple[float, float]]) -> None:
 if __name__ == "__main__":
     settings = configuration.load()
     late: list[tuple[float, float]] = []
-    scripted = (
-        Engine(lambda: Scripted("好。"), settings.queue_size) if "real" not in sys.argv else None
+    model = Scripted(
+        os.environ.get("FAKE_TEXT", "好。"), float(os.environ.get("FAKE_PAUSE_S", "0"))
     )
+    scripted = None
+    if "real" not in sys.argv:
+        scripted = Engine(lambda: model, settings.queue_size, max_streams=settings.max_streams)
     app = server.build_app(settings, scripted)
     gevent.spawn(tick, late)
     server.run(app, settings)

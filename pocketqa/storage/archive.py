@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
-from ..dialogue import Listed, Record
+from ..dialogue import Key, Listed, Record
 from . import past
 from .database import Database
 from .evidence import clean
@@ -53,8 +53,7 @@ class Archive:
         def work(connection: Connection) -> int:
             count = 0
             for each in found:
-                is_it = (dialogues.c.owner == each.owner) & (dialogues.c.dialogue == each.dialogue)
-                count += connection.execute(delete(dialogues).where(is_it)).rowcount
+                count += past.forget(connection, Key(each.owner, each.dialogue))
             return count
 
         count = self._database.write(work)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..dialogue import Key, Listed, Record, Turn, Vote
@@ -30,24 +30,39 @@ BATCH = 500
 _BOTH = turns.join(dialogues, turns.c.dialogue_id == dialogues.c.id)
 
 
-def _of(key: Key) -> Any:
-    """The condition that a dialogue is that of `key`."""
-    owner, dialogue = clean(key.owner), clean(key.dialogue)
-    return (dialogues.c.owner == owner) & (dialogues.c.dialogue == dialogue)
+_IS_IT = (dialogues.c.owner == bindparam("key_owner")) & (
+    dialogues.c.dialogue == bindparam("key_dialogue")
+)
+
+# What every turn needs is put together once: that is most of a statement's time.
+_FIND = select(dialogues.c.id, dialogues.c.title).where(_IS_IT)
+_MAKE = {
+    "sqlite": sqlite.insert(dialogues).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(dialogues).on_conflict_do_nothing(),
+}
+_TOUCH = (
+    update(dialogues)
+    .where(dialogues.c.id == bindparam("row"))
+    .values(updated=bindparam("now"), title=bindparam("name"))
+)
+_HISTORY = (
+    select(turns.c.question, turns.c.answer, turns.c.grounded, turns.c.evidence)
+    .select_from(_BOTH)
+    .where(_IS_IT, turns.c.event.in_(READ), turns.c.state != "running", turns.c.answer != "")
+    .order_by(turns.c.id.desc())
+    .limit(bindparam("n"))
+)
+
+
+def named(key: Key) -> dict[str, Any]:
+    """What `_IS_IT` is executed with."""
+    return {"key_owner": clean(key.owner), "key_dialogue": clean(key.dialogue)}
 
 
 def history(connection: Connection, key: Key, n: int) -> tuple[Turn, ...]:
     """See `Dialogues.history`."""
-    columns = (turns.c.question, turns.c.answer, turns.c.grounded, turns.c.evidence)
-    last = (
-        select(*columns)
-        .select_from(_BOTH)
-        .where(_of(key), turns.c.event.in_(READ), turns.c.state != "running", turns.c.answer != "")
-        .order_by(turns.c.id.desc())
-        .limit(n)
-    )
     found = []
-    for question, answer, grounded, kept in connection.execute(last):
+    for question, answer, grounded, kept in connection.execute(_HISTORY, named(key) | {"n": n}):
         titles = tuple(source["title"] for source in (kept or {}).get("sources", []))
         found.append(Turn(question, answer, grounded, titles))
     return tuple(reversed(found))
@@ -55,20 +70,17 @@ def history(connection: Connection, key: Key, n: int) -> tuple[Turn, ...]:
 
 def place(connection: Connection, key: Key, request: Request, now: float) -> int:
     """The row of the dialogue that a new turn belongs to; made if need be."""
-    owner, name = clean(key.owner), clean(key.dialogue)
-    find = select(dialogues.c.id, dialogues.c.updated).where(_of(key))
-    row = connection.execute(find).first()
+    row = connection.execute(_FIND, named(key)).first()
     if row is None:
-        # Another instance may have just made it.
-        make = postgresql if connection.dialect.name == "postgresql" else sqlite
+        owner, name = clean(key.owner), clean(key.dialogue)
         values = {"owner": owner, "dialogue": name, "title": "", "created": now}
-        connection.execute(make.insert(dialogues).values(values).on_conflict_do_nothing())
-        row = connection.execute(find).one()
+        # Another instance may have just made it.
+        connection.execute(_MAKE[connection.dialect.name], values)
+        row = connection.execute(_FIND, named(key)).one()
     if request.event in SHOWN:
-        changes: dict[str, Any] = {"updated": now}
-        if row.updated is None:
-            changes["title"] = title(request.text)
-        connection.execute(update(dialogues).where(dialogues.c.id == row.id).values(changes))
+        connection.execute(
+            _TOUCH, {"row": row.id, "now": now, "name": row.title or title(request.text)}
+        )
     return int(row.id)
 
 
@@ -80,18 +92,18 @@ def title(text: str) -> str:
 
 def page(connection: Connection, key: Key, before: int | None, limit: int) -> list[Record]:
     """See `Past.page`."""
-    last = select(turns).select_from(_BOTH).where(_of(key), turns.c.event.in_(SHOWN))
+    last = select(turns).select_from(_BOTH).where(_IS_IT, turns.c.event.in_(SHOWN))
     if before is not None:
         last = last.where(turns.c.id < before)
-    rows = connection.execute(last.order_by(turns.c.id.desc()).limit(limit)).all()
+    rows = connection.execute(last.order_by(turns.c.id.desc()).limit(limit), named(key)).all()
     return [record(row) for row in reversed(rows)]
 
 
 def all_of(connection: Connection, listed: Listed) -> list[Record]:
     """All turns of a dialogue, whatever their event, oldest first."""
     key = Key(listed.owner, listed.dialogue)
-    every = select(turns).select_from(_BOTH).where(_of(key)).order_by(turns.c.id)
-    return [record(row) for row in connection.execute(every)]
+    every = select(turns).select_from(_BOTH).where(_IS_IT).order_by(turns.c.id)
+    return [record(row) for row in connection.execute(every, named(key))]
 
 
 def record(row: Row[Any]) -> Record:
@@ -137,13 +149,13 @@ def listed(connection: Connection, owner: str | None = None) -> list[Listed]:
 
 def rename(connection: Connection, key: Key, name: str) -> bool:
     """See `Past.rename`."""
-    changed = update(dialogues).where(_of(key)).values(title=title(name))
-    return connection.execute(changed).rowcount > 0
+    changed = update(dialogues).where(_IS_IT).values(title=title(name))
+    return connection.execute(changed, named(key)).rowcount > 0
 
 
 def forget(connection: Connection, key: Key) -> bool:
     """Delete a dialogue with all its turns; whether there was one."""
-    return connection.execute(delete(dialogues).where(_of(key))).rowcount > 0
+    return connection.execute(delete(dialogues).where(_IS_IT), named(key)).rowcount > 0
 
 
 def forget_owner(connection: Connection, owner: str) -> int:
@@ -169,7 +181,7 @@ def vote(
     connection: Connection, owners: Sequence[str], request_id: str, value: Vote, reason: str
 ) -> bool:
     """See `Past.vote`."""
-    named = (
+    latest = (
         select(turns.c.id)
         .select_from(_BOTH)
         .where(
@@ -179,7 +191,7 @@ def vote(
         .order_by(turns.c.id.desc())
         .limit(1)
     )
-    turn = connection.execute(named).scalar()
+    turn = connection.execute(latest).scalar()
     if turn is None:
         return False
     values = {"vote": value, "reason": clean(reason[:MAX_REASON]), "voted": time.time()}

@@ -22,6 +22,16 @@ from .schema import turns
 ORPHAN_S = 60.0
 """A running turn of this process that it does not know is, after so long, nobody's."""
 
+# Put together once, as those in `past`.
+_BEGIN = insert(turns).returning(turns.c.id)
+_END = update(turns).where(turns.c.id == bindparam("turn"))
+_EXTEND = (
+    update(turns)
+    # What has ended meanwhile has all of its text already.
+    .where(turns.c.id == bindparam("turn"), turns.c.state == "running")
+    .values(answer=bindparam("said"))
+)
+
 
 @dataclass
 class _Running:
@@ -67,8 +77,7 @@ class Turns:
                 "instance": self._database.instance,
                 "created": now,
             }
-            made = insert(turns).values(values).returning(turns.c.id)
-            return int(connection.execute(made).scalar_one())
+            return int(connection.execute(_BEGIN, values).scalar_one())
 
         turn = self._database.write(work)
         with self._lock:
@@ -147,10 +156,7 @@ class Turns:
         if not news:
             return
         rows = [{"turn": turn, "said": clean(said)} for turn, said in news]
-        # What has ended meanwhile has all of its text already.
-        longer = update(turns).where(turns.c.id == bindparam("turn"), turns.c.state == "running")
-        longer = longer.values(answer=bindparam("said"))
-        self._database.write(lambda connection: connection.execute(longer, rows))
+        self._database.write(lambda connection: connection.execute(_EXTEND, rows))
         for turn, said in news:
             if running := self._running.get(turn):
                 running.written = len(said)
@@ -172,8 +178,8 @@ class Turns:
         return total
 
     def _end(self, turn: int, values: dict[str, Any]) -> None:
-        ended = update(turns).where(turns.c.id == turn).values(values)
-        self._database.write(lambda connection: connection.execute(ended))
+        named = values | {"turn": turn}
+        self._database.write(lambda connection: connection.execute(_END, named))
         with self._lock:
             self._running.pop(turn, None)
 
