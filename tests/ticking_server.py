@@ -1,7 +1,7 @@
 """Started by `load.ticking_server`: a server that also watches its own hub.
 
-Its model is the scripted one of `fake_server`; with the argument `real` the configured one. `FAKE_TEXT` is
-what the scripted one says, `FAKE_PAUSE_S` how long it takes for a character.
+Its model is the scripted one of `fake_server`; with the argument `real` the configured one.
+`FAKE_TEXT` is what the scripted one says, `FAKE_PAUSE_S` how long it takes for a character.
 
 A greenlet sleeps for 10 ms again and again. When the server has been stopped, it prints a line of
 JSON: each time it woke up (`time.monotonic`), and how many milliseconds late.
