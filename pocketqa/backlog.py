@@ -13,6 +13,9 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
+UNSENT_BYTES = 32_768
+"""What the operating system takes of a connection beyond what is on its way."""
+
 log = logging.getLogger(__name__)
 
 _WEBSOCKET = "pocketqa_websocket"
@@ -70,6 +73,7 @@ class Backlogs:
     def _handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
+            _limit_kernel(websocket)
             for sid in parse_qs(environ.get("QUERY_STRING", "")).get("sid", ()):
                 if socket := self._engine.sockets.get(sid):
                     setattr(socket, _WEBSOCKET, websocket)
@@ -113,6 +117,14 @@ class _Queue:
     def join(self) -> None:
         """See `queue.Queue.join`."""
         self._queue.join()
+
+
+def _limit_kernel(websocket: Any) -> None:
+    """Let the operating system take what it can send, not megabytes for whoever does not read."""
+    option = getattr(sockets, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        with suppress(OSError, AttributeError):
+            websocket.handler.socket.setsockopt(sockets.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def _size(packet: Any) -> int:

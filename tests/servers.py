@@ -166,7 +166,8 @@ class Client:
         """Lose the connection, without a word to the server."""
         websocket = self.sio.eio.ws
         websocket.sock.shutdown(socket.SHUT_RDWR)
-        self.sio.wait()
+        while self.sio.connected:
+            time.sleep(0.005)
         websocket.shutdown()
 
     def close(self) -> None:
