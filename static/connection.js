@@ -3,6 +3,7 @@
 import { lang } from './locale.js';
 
 const REPLY_TIMEOUT_MS = 30_000;
+const ASLEEP_MS = 45_000;
 
 /**
  * Connect to this page's own server.
@@ -36,15 +37,26 @@ export async function connect(on) {
       setTimeout(() => socket.connect(), 5000);
     }
   });
-  socket.on('CHAT_SS', (message) => message?.data && on.frame(message.data));
+  for (const event of ['CHAT_SS', 'QA_SS', 'SUM_SS', 'GEN_SS']) {
+    socket.on(event, (message) => message?.data && on.frame(message.data));
+  }
   socket.on('QUEUE_SS', (message) => message?.data && on.queue(message.data));
-  window.addEventListener('online', () => socket.connected || reopen(socket));
+  watchTheWorld(socket);
   return {
     connected: () => socket.connected,
     reopen: () => reopen(socket),
-    ask: (request) => emit(socket, 'CHAT_CS', request),
-    stop: (request) => emit(socket, 'STOP_CS', request),
+    emit: (event, payload, patience) => emit(socket, event, payload, patience),
   };
+}
+
+/** After sleep or on another network a connection may be dead without knowing it. */
+function watchTheWorld(socket) {
+  let hidden = 0;
+  window.addEventListener('online', () => socket.connected || reopen(socket));
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) hidden = Date.now();
+    else if (hidden && Date.now() - hidden > ASLEEP_MS) reopen(socket);
+  });
 }
 
 function reopen(socket) {
@@ -52,17 +64,10 @@ function reopen(socket) {
 }
 
 /** Resolves to the acknowledgement; to one of code `no_reply` when there is none in time. */
-function emit(socket, event, payload) {
+function emit(socket, event, payload, patience = REPLY_TIMEOUT_MS) {
   return new Promise((resolve) => {
-    socket.timeout(REPLY_TIMEOUT_MS).emit(event, payload, (error, reply) => {
-      resolve(error ? { ok: false, error: { code: 'no_reply' } } : reply);
+    socket.timeout(patience).emit(event, payload, (error, reply) => {
+      resolve(error || !reply ? { ok: false, error: { code: 'no_reply' } } : reply);
     });
   });
-}
-
-/** An id that no other request has, also where the page is served without TLS. */
-export function requestId() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -2,6 +2,7 @@
 
 import { element, icon } from './dom.js';
 import { say } from './locale.js';
+import { marked } from './marking.js';
 
 const TYPES = [[/^知识库依据/, 'fromKnowledge'], [/^文件依据/, 'fromFile']];
 const LEVELS = [[0.85, 'high'], [0.7, 'good'], [0.5, 'fair'], [-1, 'low']];
@@ -9,11 +10,13 @@ const NOTES = [
   [/由语言模型自动生成/, 'byModel'], [/摘自原文/, 'extracted'], [/部分内容在依据中没有找到/, 'doubtful'],
 ];
 
+const WAYS = { curated: 'curated', generated: 'byModel', extracted: 'extracted' };
+
 // Notes come wrapped in tags for older clients. They are cut off as text, never parsed.
 const withoutTags = (text) => String(text ?? '').replace(/<[^>]*>/g, '').trim();
 
-/** The folded evidence of `received`, or null when the answer rests on nothing. */
-export function evidence(received) {
+/** The folded evidence of `received`, or null; the words of `question` are marked in it. */
+export function evidence(received, question) {
   const [passage, score, note] = received?.clue?.data ?? [];
   if (!passage) return null;
   const summary = element('summary', {}, icon('fold'), say(element('span', { class: 'name' }), 'evidence'));
@@ -24,10 +27,18 @@ export function evidence(received) {
   content.append(...quotation(best));
   if (others.length) content.append(further(others));
   const details = element('details', { class: 'evidence' }, summary, content);
+  details.addEventListener('toggle', () => mark(content, question), { once: true });
   summary.addEventListener('click', () => requestAnimationFrame(() => {
     if (details.open) details.scrollIntoView({ block: 'nearest' });
   }));
-  return element('div', { class: 'grounds' }, writer(withoutTags(note)), details);
+  return element('div', { class: 'grounds' }, writer(withoutTags(note), received.clue.way), details);
+}
+
+/** Only once it is opened: finding words takes longer than a frame. */
+function mark(content, question) {
+  for (const place of content.querySelectorAll('blockquote, .title')) {
+    place.replaceChildren(...marked(place.textContent, question));
+  }
 }
 
 function confidence(score) {
@@ -65,7 +76,8 @@ function further(sources) {
   return element('details', { class: 'material' }, summary, ...sources.flatMap(quotation));
 }
 
-function writer(note) {
+function writer(note, way) {
+  if (!note && WAYS[way]) return say(element('p', { class: 'note' }), WAYS[way]);
   if (!note) return null;
   const known = NOTES.filter(([pattern]) => pattern.test(note));
   if (!known.length) return element('p', { class: 'note' }, note);

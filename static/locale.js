@@ -1,8 +1,10 @@
 // The language of the page: say() binds a string to an element, so that a switch changes it in place.
 
-import { STRINGS } from './strings.js';
+import EN from './strings.en.js';
+import ZH from './strings.zh.js';
 import { recall, keep } from './session.js';
 
+const STRINGS = { zh: ZH, en: EN };
 const HTML_LANG = { zh: 'zh-CN', en: 'en' };
 const ATTRIBUTES = { label: 'aria-label', placeholder: 'placeholder' };
 const filledIn = new WeakMap();
@@ -24,6 +26,14 @@ export function say(element, key, values) {
   return element;
 }
 
+/** Name `element` with string `key`, for screen readers and as its tooltip. Returns the element. */
+export function label(element, key) {
+  element.dataset.sayLabel = key;
+  element.setAttribute('aria-label', text(key));
+  if (element.matches('button')) element.title = text(key);
+  return element;
+}
+
 /** Show no bound string in `element` any more. */
 export function unsay(element) {
   delete element.dataset.say;
@@ -39,6 +49,7 @@ function localise() {
     for (const element of document.querySelectorAll(`[data-say-${name}]`)) {
       const key = element.getAttribute(`data-say-${name}`);
       element.setAttribute(attribute, text(key));
+      if (name === 'label' && element.matches('button')) element.title = text(key);
     }
   }
 }

@@ -39,14 +39,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens pages; after the test no request left the origin and the console is clean."""
+    """Opens pages, after running `script` in them; at the end no request left the origin and the
+    console is clean."""
     visits: list[Visit] = []
 
-    def make(server: Server, **options: Any) -> Visit:
+    def make(server: Server, path: str = "/", script: str = "", **options: Any) -> Visit:
         options.setdefault("viewport", {"width": 1000, "height": 800})
         context = browser.new_context(**options)
+        context.add_init_script(script or "0")
         visits.append(Visit(context.new_page(), server.url))
-        return visits[-1].open()
+        return visits[-1].open(path)
 
     yield make
     for one in visits:

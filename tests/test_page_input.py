@@ -1,19 +1,15 @@
-"""The chat page under the reader's hands: typing, limits, a lost connection, small screens."""
+"""The chat page under the reader's hands: typing, limits, small screens."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from servers import Server, fake_server
-from visits import ANSWER, QUESTION, Visit
+from servers import Server
+from visits import QUESTION, Visit
 
 pytest_plugins = ["browsing"]
-
-NETWORK_ERROR = re.compile(r"ERR_CONNECTION_REFUSED|ERR_SOCKET|WebSocket connection to")
 
 
 def test_enter_sends_and_shift_enter_breaks_the_line(open_page: Visit) -> None:
@@ -56,39 +52,6 @@ def test_never_more_than_4000_characters_are_sent(open_page: Visit) -> None:
     open_page.composer.dispatch_event("input")
     open_page.composer.press("Enter")
     assert len(open_page.sent) == 1 and len(open_page.composer.input_value()) == 4001
-
-
-def test_connection_lost_and_back(visit: Callable[..., Visit], demo_index: Path) -> None:
-    server = fake_server(demo_index, FAKE_PAUSE_S="0.1", FAKE_TEXT=ANSWER)
-    opened = visit(server)
-    page, bar = opened.page, opened.page.locator("#connection")
-    opened.ask("你好")
-    answer = opened.ask(QUESTION, "streaming")
-    opened.composer.fill("还没有发出去的话")
-    server.process.kill()
-    server.stop()
-    expect(bar).to_contain_text("连接已断开")
-    expect(answer).to_have_attribute("data-state", "interrupted")
-    expect(answer.locator(".problem")).to_contain_text("没有说完")
-    expect(page.locator("#send")).to_be_disabled()
-    opened.composer.press("Enter")
-    expect(opened.composer).to_have_value("还没有发出去的话")
-
-    server = fake_server(demo_index, POCKETQA_PORT=str(server.port))
-    try:
-        opened.ready()
-        expect(page.locator("#send")).to_be_enabled()
-        expect(bar).to_have_text("", timeout=10_000)
-        # The new server does not know the old dialogue: the page begins another by itself.
-        answer.get_by_role("button", name="再试一次").click()
-        expect(answer).to_have_attribute("data-state", "done", timeout=15_000)
-        expect(answer.locator(".text")).to_have_text(ANSWER)
-        tries = [request for request in opened.sent if request["text"] == QUESTION]
-        assert ["token" in request for request in tries] == [True, True, False]
-    finally:
-        server.stop()
-    # The browser itself logs every failed attempt to connect.
-    opened.complaints[:] = [c for c in opened.complaints if not NETWORK_ERROR.search(c)]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -16,11 +16,11 @@ import vendor  # noqa: E402
 NPM = """#!/bin/sh
 echo "$@" >> npm.log
 [ -e broken ] && { echo "no network" >&2; exit 1; }
-mkdir -p node_modules/socket.io-client/dist
-cd node_modules/socket.io-client
-echo MIT > LICENSE
-printf 'code;\\n//# sourceMappingURL=a.js.map' > dist/socket.io.esm.min.js
-"""
+""" + "".join(
+    f"mkdir -p node_modules/{Path(source).parent}\n"
+    f"printf 'code;\\n//# sourceMappingURL=a.js.map' > node_modules/{source}\n"
+    for source, _ in vendor.FILES
+)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ class Visit:
     urls: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
     @property
     def composer(self) -> Locator:
@@ -31,12 +32,12 @@ class Visit:
     def answers(self) -> Locator:
         return self.page.locator("#turns .answer")
 
-    def open(self) -> Visit:
+    def open(self, path: str = "/") -> Visit:
         self.page.on("request", lambda request: self.urls.append(request.url))
         self.page.on("websocket", self._watch)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", lambda m: m.type != "log" and self.complaints.append(m.text))
-        self.page.goto(self.origin)
+        self.page.goto(self.origin + path)
         self.ready()
         return self
 
@@ -58,6 +59,7 @@ class Visit:
         socket.on("framesent", self._keep)
 
     def _keep(self, packet: str | bytes) -> None:
-        found = re.match(r'42\d*\["CHAT_CS",(.*)\]$', str(packet), re.DOTALL)
+        found = re.match(r'42\d*\["((?:CHAT|QA|SUM|GEN)_CS)",(.*)\]$', str(packet), re.DOTALL)
         if found:
-            self.sent.append(json.loads(found[1]))
+            self.events.append(found[1])
+            self.sent.append(json.loads(found[2]))

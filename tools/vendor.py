@@ -19,6 +19,15 @@ from pathlib import Path
 FILES = (
     ("socket.io-client/dist/socket.io.esm.min.js", "socket.io.esm.min.js"),
     ("socket.io-client/LICENSE", "socket.io-client.LICENSE"),
+    ("markdown-it/dist/browser/markdown-it.esm.min.mjs", "markdown-it.esm.min.js"),
+    ("markdown-it/LICENSE", "markdown-it.LICENSE"),
+    ("entities/LICENSE", "entities.LICENSE"),
+    ("linkify-it/LICENSE", "linkify-it.LICENSE"),
+    ("mdurl/LICENSE", "mdurl.LICENSE"),
+    ("punycode.js/LICENSE-MIT.txt", "punycode.LICENSE"),
+    ("uc.micro/LICENSE.txt", "uc.micro.LICENSE"),
+    ("dompurify/dist/purify.min.js", "purify.min.js"),
+    ("dompurify/LICENSE", "dompurify.LICENSE"),
 )
 # The map is not shipped: a browser's developer tools would ask for it and log a 404.
 SOURCE_MAP = re.compile(rb"\n?//# sourceMappingURL=\S+\s*\Z")
