@@ -19,6 +19,7 @@ os.environ.setdefault("POCKETQA_SECRET_KEY", "the tests' secret")
 os.environ.setdefault("POCKETQA_RATE", "off")
 os.environ.setdefault("POCKETQA_CONNECTIONS_PER_ADDRESS", "0")
 
+from postgres import Postgres, binaries
 from servers import ROOT, Client, Server, fake_server, real_server
 
 from pocketqa import indexing
@@ -55,6 +56,18 @@ def a_real_server(demo_index: Path) -> Iterator[Server]:
     server = real_server(demo_index)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server that tests may share, each with a database of its own."""
+    found = binaries()
+    if found is None:
+        missing("initdb and pg_ctl; on Debian: apt install postgresql")
+    assert found is not None
+    server = Postgres(found)
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,9 +26,13 @@ def say(
     turns.end(turn, state, Received(sources=found, way=way))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def turns() -> Turns:
-    return Turns(Database(MEMORY))
+@pytest.fixture(params=["memory", "postgres"])
+def turns(request: pytest.FixtureRequest) -> Iterator[Turns]:
+    is_memory = request.param == "memory"
+    url = MEMORY if is_memory else request.getfixturevalue("postgres").database()
+    database = Database(url)
+    yield Turns(database)
+    database.close()
 
 
 @pytest.fixture

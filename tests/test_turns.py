@@ -33,9 +33,12 @@ def say(turns: Turns, key: Key, question: str, answer: str = "好。", event: st
     return turn
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    url = MEMORY if request.param == "memory" else f"sqlite:///{tmp_path}/pocketqa.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").database()
+    else:
+        url = MEMORY if request.param == "memory" else f"sqlite:///{tmp_path}/pocketqa.db"
     opened = Database(url)
     yield opened
     opened.close()

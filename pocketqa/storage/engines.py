@@ -15,6 +15,17 @@ from ..errors import PocketQAError
 from .evidence import clean
 
 MEMORY = "sqlite://"
+POSTGRESQL: dict[str, Any] = {
+    "application_name": "pocketqa",
+    "connect_timeout": 5,
+    # A server that has vanished is noticed, not waited for.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": "-c lock_timeout=5s",
+}
+"""How a connection is made, but for what the address says."""
 BUSY_S = 5
 """How long another process may hold SQLite's lock before a call fails."""
 
@@ -59,7 +70,8 @@ def connectable(url: URL, *, writing: bool) -> Engine:
     else:
         # A native thread waits in C; psycopg would go through a hub of the thread's own.
         os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_c")
-        options |= {"connect_args": {"connect_timeout": 10, "application_name": "pocketqa"}}
+        own = {name: value for name, value in POSTGRESQL.items() if name not in url.query}
+        options |= {"connect_args": own}
         engine = create_engine(url, poolclass=NullPool, **options)
     return engine
 

@@ -29,6 +29,7 @@ def migrate(engine: Engine, file: Path | None) -> None:
             _create(file)
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             found = version(connection)
             if found != HEAD:
