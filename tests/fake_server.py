@@ -1,7 +1,7 @@
 """Started by `servers.fake_server`: the real server, index and page, with a scripted model.
 
 `FAKE_TEXT` is what the model says, `FAKE_PAUSE_S` how long it takes for a character. A question
-with 出错 in it makes the model fail.
+with 出错 in it makes the model fail, one with 说个不停 makes it say it forty times.
 """
 
 from pocketqa import server  # first of all imports: it patches the process
@@ -21,7 +21,7 @@ class Scripted(FakeModel):
     def answer(self, messages):
         if "出错" in messages[-1]["content"]:
             raise RuntimeError("planted")
-        return super().answer(messages)
+        return super().answer(messages) * (40 if "说个不停" in messages[-1]["content"] else 1)
 
 
 if __name__ == "__main__":
