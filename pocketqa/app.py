@@ -28,7 +28,7 @@ from .rates import Rates
 from .replay import Memory, Replay
 from .running import Running
 from .services import LanguageModel, Retrieval, assemble
-from .storage import ApiKeys, Database, Housekeeping, Statistics, Turns
+from .storage import ApiKeys, Database, Housekeeping, Statistics, Turns, UploadRecords
 from .threads import Worker
 from .uploads import Uploads
 from .visitors import Visitors
@@ -123,7 +123,9 @@ def create_app(
 
     show(metrics, model, visitors, running, replay, state)
     app.register_blueprint(views.blueprint(state, cookies, metrics, config.admin_key))
-    app.register_blueprint(upload_views.blueprint(uploads, visitors, origins))
+    app.register_blueprint(
+        upload_views.blueprint(uploads, UploadRecords(database), visitors, origins)
+    )
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model

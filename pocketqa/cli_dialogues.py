@@ -114,7 +114,7 @@ def export(file: Path, form: str | None, **chosen: str) -> None:
 def delete(yes: bool, **chosen: str) -> None:
     """Delete dialogues for ever: of an --owner, a --dialogue, or those that hold a --text.
 
-    What is deleted cannot be restored. With --owner alone the records of uploads go too.
+    What is deleted cannot be restored. With --owner alone the uploads go too.
     """
     if not any(chosen.values()):
         raise PocketQAError(
@@ -132,10 +132,26 @@ def delete(yes: bool, **chosen: str) -> None:
             f"删除 {len(found)} 个对话、{turns} 轮？/ delete these dialogues and turns?", abort=True
         )
     if chosen["owner"] and not (chosen["dialogue"] or chosen["text"]):
+        _delete_uploads(archive.uploads_of(chosen["owner"]))
         count = archive.delete_owner(chosen["owner"])
     else:
         count = archive.delete(found)
     click.echo(f"已删除 {count} 个对话 / dialogues deleted")
+
+
+def _delete_uploads(digests: set[str]) -> None:
+    """Delete those uploads of which the SHA-256 of the id is given, where they are still kept."""
+    from .config import load
+    from .storage.upload_records import digest
+    from .uploads import Uploads
+
+    config = load()
+    folder = config.home / "uploads"
+    kept = [each.name for each in folder.iterdir()] if digests and folder.is_dir() else []
+    if found := [id for id in kept if digest(id) in digests]:
+        uploads = Uploads(config)
+        for id in found:
+            uploads.delete(id)
 
 
 def _read(archive: Archive, found: list[Listed]) -> Iterator[tuple[Listed, list[Any]]]:

@@ -18,6 +18,7 @@ from .errors import PocketQAError, RequestError
 from .identity import COOKIE
 from .origins import Origins
 from .protocol import error_object
+from .storage import UploadRecords
 from .upload import Upload, unknown
 from .uploads import Uploads
 from .visitors import Visitor, Visitors, unauthorized
@@ -55,7 +56,9 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 log = logging.getLogger(__name__)
 
 
-def blueprint(uploads: Uploads, visitors: Visitors, origins: Origins) -> Blueprint:
+def blueprint(
+    uploads: Uploads, records: UploadRecords, visitors: Visitors, origins: Origins
+) -> Blueprint:
     """The routes; for those of `visitors` that `origins` lets in."""
     views = Blueprint("uploads", __name__)
 
@@ -64,13 +67,16 @@ def blueprint(uploads: Uploads, visitors: Visitors, origins: Origins) -> Bluepri
         """Receive a file, multipart field `file`, read it, index it, and say its id."""
         lang = _language({})
         try:
-            visitors.ask(_visitor(visitors, origins))
+            visitor = _visitor(visitors, origins)
+            visitors.ask(visitor)
             with _received(uploads) as (form, files):
                 lang = _language(form)
                 if "file" not in files:
                     raise _bad("缺少文件：multipart 字段 file", "no file: multipart field file")
                 file = files["file"]
-                return _described(uploads.create(file.filename or "", file.stream), lang), 201, {}
+                made = uploads.create(file.filename or "", file.stream)
+                records.add(visitor.identity.owner, made)
+                return _described(made, lang), 201, {}
         except PocketQAError as error:
             return _refusal(error, lang)
 
@@ -81,6 +87,7 @@ def blueprint(uploads: Uploads, visitors: Visitors, origins: Origins) -> Bluepri
             _visitor(visitors, origins)
             if not uploads.delete(upload_id):
                 raise unknown()
+            records.deleted(upload_id)
         except PocketQAError as error:
             return _refusal(error, _language({}))
         return "", 204

@@ -7,6 +7,7 @@ from .housekeeping import Housekeeping
 from .keys import ApiKey, ApiKeys
 from .statistics import Statistics
 from .turns import Turns
+from .upload_records import UploadRecords
 
 __all__ = [
     "MEMORY",
@@ -17,4 +18,5 @@ __all__ = [
     "Housekeeping",
     "Statistics",
     "Turns",
+    "UploadRecords",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, or_, select
 
 from ..dialogue import Key, Listed, Record
-from . import past
+from . import past, upload_records
 from .database import Database
 from .evidence import clean
 from .schema import dialogues, turns
@@ -59,6 +59,10 @@ class Archive:
         count = self._database.write(work)
         self._database.tidy()
         return count
+
+    def uploads_of(self, owner: str) -> set[str]:
+        """The SHA-256 of the ids of an owner's uploads."""
+        return self._database.study(lambda connection: upload_records.of(connection, owner))
 
     def delete_owner(self, owner: str) -> int:
         """Forget all dialogues of an owner, and that there were uploads; how many dialogues."""

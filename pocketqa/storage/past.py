@@ -6,7 +6,7 @@ Single questions (`QA_CS`) belong to no dialogue that anybody sees: they count i
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..dialogue import Key, Listed, Record, Turn, Vote
 from ..protocol import Request
-from . import evidence
+from . import evidence, upload_records
 from .evidence import clean
 from .schema import dialogues, turns, uploads
 
@@ -96,18 +96,24 @@ def page(connection: Connection, key: Key, before: int | None, limit: int) -> li
     if before is not None:
         last = last.where(turns.c.id < before)
     rows = connection.execute(last.order_by(turns.c.id.desc()).limit(limit), named(key)).all()
-    return [record(row) for row in reversed(rows)]
+    return records(connection, reversed(rows))
 
 
 def all_of(connection: Connection, listed: Listed) -> list[Record]:
     """All turns of a dialogue, whatever their event, oldest first."""
     key = Key(listed.owner, listed.dialogue)
     every = select(turns).select_from(_BOTH).where(_IS_IT).order_by(turns.c.id)
-    return [record(row) for row in connection.execute(every, named(key))]
+    return records(connection, connection.execute(every, named(key)).all())
 
 
-def record(row: Row[Any]) -> Record:
-    """A row of `turns` as a value."""
+def records(connection: Connection, rows: Iterable[Row[Any]]) -> list[Record]:
+    """Rows of `turns` as values."""
+    rows = list(rows)
+    names = upload_records.names(connection, (row.upload_id for row in rows))
+    return [_record(row, names.get(row.upload_id, "")) for row in rows]
+
+
+def _record(row: Row[Any], filename: str) -> Record:
     kept = row.evidence or {}
     is_known = row.ended is not None and row.state != "cut"
     took = round(row.ended - row.created, 3) if is_known else None
@@ -129,6 +135,7 @@ def record(row: Row[Any]) -> Record:
         took_s=took,
         vote=row.vote,
         reason=row.reason,
+        filename=filename,
     )
 
 
