@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
+from .cli_client import client
 from .cli_dialogues import dialogues
 from .cli_eval import evaluate
 from .cli_kb import kb, wait_option
@@ -19,7 +20,6 @@ from .cli_keys import keys
 from .cli_model import model, say
 from .cli_stats import stats
 from .errors import PocketQAError
-from .protocol import EVENTS
 
 if TYPE_CHECKING:
     from .passages import Hit, Passage
@@ -44,6 +44,7 @@ def main() -> None:
     """
 
 
+main.add_command(client)
 main.add_command(kb)
 main.add_command(keys)
 main.add_command(evaluate)
@@ -213,29 +214,3 @@ def ask(text: str) -> None:
         engine.close()
     click.echo()
     click.echo("\n".join(("", piece.received.clue_type, *piece.received.clue_data)), err=True)
-
-
-@main.command()
-@click.argument("host")
-@click.argument("port", type=int)
-@click.argument("text")
-@click.argument("event", default="CHAT_CS", type=click.Choice(list(EVENTS)))
-@click.option("--event", "named", type=click.Choice(list(EVENTS)), help="the same as an option")
-@click.option("--upload", type=click.Path(path_type=Path, exists=True), help="ask about this file")
-def client(
-    host: str, port: int, text: str, event: str, named: str | None, upload: Path | None
-) -> None:
-    """Ask a running server and print its frames, a line each; what it says of a file, on stderr."""
-    from . import client as socketio_client
-
-    upload_id = ""
-    if upload:
-        said = socketio_client.upload(f"http://{host}:{port}", upload.name, upload.read_bytes())
-        click.echo(json.dumps(said, ensure_ascii=False), err=True)
-        upload_id = said["upload_id"]
-
-    def show(frame: dict[str, Any]) -> None:
-        click.echo(json.dumps(frame, ensure_ascii=False))
-
-    reason = socketio_client.ask(host, port, text, named or event, show, upload_id)
-    sys.exit(1 if reason == "error" else 0)

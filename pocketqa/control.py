@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from flask import request as connection
@@ -99,7 +98,7 @@ class Control:
         return {
             "room": page.dialogue.room,
             "dialogue": key.dialogue,
-            "turns": [asdict(turn) for turn in turns[-page.limit :]],
+            "turns": [turn.as_json() for turn in turns[-page.limit :]],
             "more": len(turns) > page.limit,
         }
 

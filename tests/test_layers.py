@@ -29,7 +29,7 @@ LAYERS = [
     "control events watch ending views upload_views admin_views",
     "app",
     "server",
-    "cli cli_kb cli_eval cli_eval_answers cli_model cli_dialogues cli_keys cli_stats",
+    "cli cli_client cli_kb cli_eval cli_eval_answers cli_model cli_dialogues cli_keys cli_stats",
     "__main__",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
@@ -50,6 +50,7 @@ HOMES = {
     "socketio": {"client"},
     "click": {
         "cli",
+        "cli_client",
         "cli_kb",
         "cli_eval",
         "cli_eval_answers",
