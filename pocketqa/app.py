@@ -162,12 +162,16 @@ def start_engine(config: Config) -> Engine | RemoteEngine:
     source = models.resolve(config.model, config.home)
     from .engine import model
 
+    known = models.catalogue().get(config.model)
+    heads = known.reading_heads if known else ()
+
     def load() -> Model:
         return model.load(
             source,
             precision=config.precision,
             threads=config.threads or configuration.usable_cores(),
             max_prompt_tokens=config.max_prompt_tokens,
+            reading_heads=heads,
         )
 
     return Engine(

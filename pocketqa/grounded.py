@@ -74,7 +74,9 @@ def answer(
         return
     found = [hit for hit in hits if hit.relevance >= NEAR_BEST][: config.passages]
     used = found[: prompt.fitting([hit.passage for hit in found])]
-    read = [saying.to_the_point(question, hit.passage) if short else hit.passage for hit in used]
+    read = [hit.passage for hit in used]
+    if short and not services.engine.attends:
+        read = [saying.to_the_point(question, passage) for passage in read]
     received = _evidence(received, used, "generated", clue)
     received = replace(received, prompt=prompt.material(read))
     asked = Asked(question, history, tuple(read), short)

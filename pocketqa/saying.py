@@ -13,12 +13,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from . import grounding, prompt
 from .analysis import normalise
 from .dialogue import Turn
 from .engine import Generation, Message, Options
 from .errors import PocketQAError
-from .grounding import extract, shortest
+from .grounding import extract, most_read, shortest
 from .grounding.numerals import CHARACTERS
 from .passages import Passage
 from .prompt import MAX_MATERIAL
@@ -119,7 +121,7 @@ def from_passages(
         yield from whole(_extract(asked), _extracted(received))
         return
     cancellation.attach(generation.cancel)
-    if len(read) < len(asked.passages):  # the others are no evidence: the model has not seen them
+    if read != asked.passages:  # the others are no evidence: the model has not seen them
         asked = replace(asked, passages=read)
         sources = received.sources[: len(read)]
         received = replace(received, sources=sources, prompt=prompt.material(read))
@@ -142,7 +144,9 @@ def _submit(asked: Asked, services: Services) -> tuple[Generation, tuple[Passage
         wording.asked_short if asked.short else wording.asked,
     )
     constraint = grounding.NumbersFrom(asked.sources)
-    options = Options(config.max_new_tokens, config.temperature, constraint=constraint)
+    options = Options(
+        config.max_new_tokens, config.temperature, constraint=constraint, attention=asked.short
+    )
     return engine.submit(messages, options), tuple(read)
 
 
@@ -152,14 +156,30 @@ def to_the_point(question: str, passage: Passage) -> Passage:
 
 
 def _shortest(asked: Asked, generation: Generation, received: Received) -> Iterator[Piece]:
-    """The clauses in which the passages say what the model answers; else their best sentence."""
+    """The clauses that the model looked at, and that say what it says; else the best sentence."""
     said = "".join(generation)
     if generation.finish_reason == "abort":
         yield Piece("", "abort", received)
         return
-    text = shortest(said, asked.question, "\n".join(each.text for each in asked.passages))
+    weights = _weights(asked, generation)
+    if weights:
+        text = most_read(said, asked.question, asked.passages, weights)
+    else:
+        text = shortest(said, asked.question, "\n".join(each.text for each in asked.passages))
     text = text or extract(asked.question, asked.passages, EXTRACT, 1)
     yield from whole(text, _extracted(received))
+
+
+def _weights(asked: Asked, generation: Generation) -> list[np.ndarray]:
+    """What of each passage's text the model looked at; empty where that is not known."""
+    found, content, end = [], generation.messages[-1]["content"], 0
+    for passage in asked.passages:
+        begin = content.find(passage.text, end)
+        if generation.attention is None or begin < 0:
+            return []
+        end = begin + len(passage.text)
+        found.append(generation.attention[begin:end])
+    return found
 
 
 def _checked(

@@ -31,6 +31,11 @@ class LanguageModel(Reader, Protocol):
     constrains: bool
     """Whether it decodes under `Options.constraint`."""
 
+    @property
+    def attends(self) -> bool:
+        """Whether it tells `Generation.attention`."""
+        ...
+
 
 class Cancellation:
     """Lets another greenlet stop an answer, whatever stage it has reached."""

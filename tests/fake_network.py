@@ -91,6 +91,7 @@ class FakeNetwork:
     before: Callable[[Sequence[Part]], None] = lambda parts: None
     living: int = 0
     steps: list[list[int]] = field(default_factory=list)
+    attends: bool = True
 
     def __post_init__(self) -> None:
         self._buffer = np.zeros((self.max_rows, VOCABULARY), np.float32)
@@ -122,6 +123,8 @@ class FakeNetwork:
             start += part.wanted
             self._fill(part, logits)
             results.append(logits)
+            if part.looks:
+                part.attention = np.arange(len(part.cache.ids), dtype=np.float32)
         self.before(parts)  # after the caches have grown: what fails leaves them in disorder
         return results
 
@@ -154,6 +157,9 @@ class ExactModel:
 
     def count(self, messages: list[Message]) -> int:
         return len(self.prompt_ids(messages))
+
+    def spread(self, messages: list[Message], weights: np.ndarray) -> np.ndarray | None:
+        return weights
 
     def decode(self, ids: Sequence[int]) -> str:
         if self.undecodable & set(ids):

@@ -18,7 +18,8 @@ from pocketqa.passages import Hit, Passage
 class FakeModel:
     """A model that says `text` a character a token and remembers its prompts.
 
-    `pause_s` is the time that a step takes. `fault` is raised where the answer would end.
+    `looks_at` is what it looks at before it answers. `pause_s` is the time that a step takes.
+    `fault` is raised where the answer would end.
     """
 
     text: str = "请带上户口簿,到派出所申请补领。"
@@ -26,6 +27,7 @@ class FakeModel:
     fault: BaseException | None = None
     prompts: list[list[Message]] = field(default_factory=list)
     said: int = 0
+    looks_at: str = ""
     context: int = 100_000
     max_prompt_tokens: int = 6_000
     max_rows: int = 256
@@ -58,6 +60,18 @@ class FakeModel:
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(self._chars[id] for id in ids)
 
+    @property
+    def attends(self) -> bool:
+        return bool(self.looks_at)
+
+    def spread(self, messages: list[Message], weights: np.ndarray) -> np.ndarray | None:
+        """Attention on the characters of `looks_at` in the last message."""
+        content = messages[-1]["content"]
+        found = np.zeros(len(content), np.float32)
+        begin = content.find(self.looks_at)
+        found[begin : begin + len(self.looks_at)] = 1
+        return found if begin >= 0 else None
+
     def new_cache(self, capacity: int) -> FakeCache:
         return FakeCache(capacity)
 
@@ -66,6 +80,8 @@ class FakeModel:
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
         time.sleep(self.pause_s)
+        for part in parts:
+            part.attention = np.ones(1, np.float32) if part.looks and self.attends else None
         return [self._logits(part) for part in parts]
 
     def _logits(self, part: Part) -> np.ndarray:

@@ -211,3 +211,16 @@ def test_logits_that_are_no_numbers_end_their_request_only(start: Start) -> None
     assert "".join(pair[0]) == text(quiet(good, 30))
     with pytest.raises(FloatingPointError):
         "".join(pair[1])
+
+
+def test_what_a_prompt_was_read_with_is_told_where_it_is_wanted(start: Start) -> None:
+    engine = start(ExactModel())
+    ids = prompt(5, 90)
+    for options in (Options(1, attention=True), Options(20, attention=True)):
+        generation = engine.submit(ask(ids), options)
+        "".join(generation)
+        assert generation.attention is not None
+        assert np.array_equal(generation.attention, np.arange(len(ids)))
+    plain = engine.submit(ask(ids), Options(20))
+    "".join(plain)
+    assert plain.attention is None and engine.attends

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from tiny_networks import CONFIGS, CONTEXT, VOCABULARY, exact_logits, save
+from tiny_networks import CONFIGS, CONTEXT, VOCABULARY, exact_logits, exact_looks, save
 
 from pocketqa.engine import lean_loading, packing, quantising
 from pocketqa.engine.network import Part
@@ -69,6 +69,21 @@ def test_logits_are_those_of_transformers_but_for_8_bits(
     assert alone.shape == exact.shape == (len(IDS), VOCABULARY) and alone.dtype == np.float32
     assert np.median(cosines(alone, exact)) > 0.997 and cosines(alone, exact).min() > 0.97
     assert (alone.argmax(1) == exact.argmax(1)).mean() >= 0.8
+
+
+def test_looks_are_those_of_transformers(
+    name: str, network: LeanNetwork, directories: dict[str, Path]
+) -> None:
+    cache = network.new_cache(len(IDS))
+    network.forward([Part(cache, IDS[:60], 0)])
+    network.forward([Part(network.new_cache(9), IDS[:9], 2), Part(cache, IDS[60:], 3)])
+    exact = exact_looks(directories[name], IDS)
+    layers, heads = network.shape.layers, network.shape.heads
+    for layer in range(layers):
+        for head in range(heads):
+            look = network.look(cache, 4, layer, head)
+            assert look.shape == (len(IDS),) and look.sum() == pytest.approx(1, abs=1e-4)
+            assert np.abs(look - exact[layer, head]).sum() < 0.3  # of 2; 8 bits make up to 0.14
 
 
 @pytest.mark.parametrize("cuts", [[50], [1, 2, 3, 5, 9], [11, 23, 86], list(range(1, 100))])

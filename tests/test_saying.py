@@ -59,6 +59,14 @@ def test_a_passage_without_room_in_the_prompt_is_no_evidence(
     assert further.text not in last.received.prompt and ID_CARD.text in last.received.prompt
 
 
+def test_a_short_answer_is_what_the_model_looks_at() -> None:
+    desk = Desk(model=FakeModel("不知道", looks_at="派出所"))
+    said, last = desk.ask("身份证丢失去哪里补办?", "QA_CS")
+    assert said == "到派出所申请补领。" and last.received.way == "extracted"
+    assert ID_CARD.text in last.received.prompt  # the whole passage was read
+    desk.engine.close()
+
+
 def test_what_is_asked_for_and_not_stated_is_said_to_be_absent(desk: Desk) -> None:
     desk.retriever.hits = [Hit(replace(ID_CARD, text="到派出所申请补领。"), 0.9)]
     text, last = desk.ask("补领身份证要多少钱?")

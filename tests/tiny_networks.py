@@ -94,3 +94,13 @@ def exact_logits(directory: Path, ids: list[int], replaced: dict[str, Any] | Non
             model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())
         model.load_state_dict(replaced, strict=False)
     return model(torch.tensor([ids])).logits[0].numpy()
+
+
+@torch.inference_mode()
+def exact_looks(directory: Path, ids: list[int]) -> Any:
+    """What the last token looks at in transformers' own: float32 (layers, heads, tokens)."""
+    model = AutoModelForCausalLM.from_pretrained(
+        directory, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    looks = model(torch.tensor([ids]), output_attentions=True).attentions
+    return torch.stack([look[0, :, -1] for look in looks]).numpy()

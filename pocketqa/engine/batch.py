@@ -150,6 +150,7 @@ class Batch:
         if not work.part.wanted:
             return
         try:
+            sequence.look(work.part)
             right, reason = sequence.accept(result)
         except BaseException as error:
             self._end(sequence, error)

@@ -68,6 +68,11 @@ class Engine:
         return "stuck" if self._state == "ready" and self.stuck_s else self._state
 
     @property
+    def attends(self) -> bool:
+        """Whether it tells `Generation.attention`; False until the model is loaded."""
+        return self._model is not None and self._model.network.attends
+
+    @property
     def stuck_s(self) -> float:
         """Seconds that the present step has taken, if that is too long; else 0."""
         return self._watchdog.stuck_s

@@ -171,6 +171,9 @@ def forward(thread, threads, turn, passed, shape, weights, work, tokens, logits)
         for row in range(thread, rows, threads):
             _place(shape, weights, work, tokens, layer, row)
         passed = _meet(barrier, passed, threads)
+        for n in range(thread, wanted, threads):
+            for i in range(shape.heads * shape.depth):
+                work.queries[layer, n, i] = work.wide[tokens.wanted[n], i]
         counter += line
         while True:
             item = fetch_add(counter, 1)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict
 
+import numpy as np
+
 from ..threads import Channel
 from .network import Network
 
@@ -62,6 +64,8 @@ class Options:
     stop: tuple[str, ...] = ()
     deadline_s: float | None = None
     constraint: Constraint | None = None
+    attention: bool = False
+    """Whether `Generation.attention` is wanted."""
 
 
 class Model(Protocol):
@@ -86,6 +90,10 @@ class Model(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens."""
+        ...
+
+    def spread(self, messages: list[Message], weights: np.ndarray) -> np.ndarray | None:
+        """The weights of a prompt's tokens, put on the characters of the last message."""
         ...
 
     def close(self) -> None:
@@ -118,6 +126,9 @@ class Generation:
         self.finish_reason: EndReason | None = None
         self.steered = 0
         """How many tokens its constraint has passed over: 0 where it changed nothing."""
+        self.attention: np.ndarray | None = None
+        """Where it was wanted and the engine can: float32 (characters of the last message,), what
+        the first token of the answer was read from."""
         self.number = next(_numbers)
         """Names it in the log."""
         self.began = time.monotonic()

@@ -77,8 +77,11 @@ class LeanNetwork:
         embedding: torch.Tensor,
         factor: float,
         threads: int,
+        reading_heads: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """`embedding`: (vocabulary, hidden), times `factor`; `matrices`: those of `weights`."""
+        """`embedding`: (vocabulary, hidden), times `factor`; `matrices`: those of `weights`;
+        `reading_heads`: (layer, head) of those whose attention is told, on the mean."""
+        self.attends, self._reading_heads = bool(reading_heads), reading_heads
         self.context, self.max_rows = weights.turns.shape[0], MAX_ROWS
         self.shape, self._weights, self._matrices = shape, weights, matrices
         # numpy's view: torch would wake its own threads for a few rows.
@@ -127,6 +130,9 @@ class LeanNetwork:
             part.cache.length += len(part.ids)
             results.append(logits[start : start + part.wanted, : self._vocabulary])
             start += part.wanted
+            if part.looks and self.attends:
+                looks = [self.look(part.cache, start - 1, *at) for at in self._reading_heads]
+                part.attention = np.mean(looks, axis=0)
         return results
 
     def close(self) -> None:
@@ -140,6 +146,17 @@ class LeanNetwork:
         in a process that gevent has patched, and native threads would wait for it for ever.
         """
         self._step([Part(self.new_cache(1), [0], 1)], threads=1)
+
+    def look(self, cache: Any, wanted: int, layer: int, head: int) -> np.ndarray:
+        """How much the last token of `cache`, the last step's wanted row `wanted`, looks at each
+        token in it: float32 (tokens,), 1 in all."""
+        shape, blocks = self.shape, -(-cache.length // 8)
+        keys = cache.keys[layer, head * shape.kv_heads // shape.heads, :blocks]
+        query = self._work.queries[layer, wanted, head * shape.depth :][: shape.depth]
+        products = np.einsum("d,bdt->bt", query, keys.view(np.float16).astype(np.float32))
+        scores = products.ravel()[: cache.length]
+        powers: np.ndarray = np.exp(scores - scores.max())
+        return powers / powers.sum()
 
     def _embed(self, ids: np.ndarray) -> None:
         rows = self._embedding[ids]

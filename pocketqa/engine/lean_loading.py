@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,12 +51,18 @@ class UnsupportedError(Exception):
     """Why the lean network does not know a model."""
 
 
-def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
+def load(
+    source: Path | str,
+    precision: str,
+    threads: int,
+    reading_heads: Sequence[tuple[int, int]] = (),
+) -> LeanNetwork:
     """A network of our kernels.
 
     Args:
         source: a directory with `config.json` and safetensors.
         precision: `int8`, `int4` or `auto`: the file's own numbers if it was packed, else int8.
+        reading_heads: (layer, head), see `LeanNetwork`.
 
     Raises:
         UnsupportedError: the processor, or the model, is not one that the kernels know.
@@ -103,7 +109,9 @@ def load(source: Path | str, precision: str, threads: int) -> LeanNetwork:
         )
         embedding = tensors[EMBEDDING]
         factor = config.hidden_size**0.5 if is_gemma else 1.0
-        network = lean.LeanNetwork(shape, weights, ordered, embedding, factor, threads)
+        network = lean.LeanNetwork(
+            shape, weights, ordered, embedding, factor, threads, reading_heads
+        )
         network.warm_up()
     formats = ", ".join(sorted({matrix.format for matrix in ordered}))
     log.info("model %s loaded: %s, %d threads", source, formats, threads)

@@ -73,6 +73,26 @@ class LoadedModel:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
+    def spread(self, messages: list[Message], weights: np.ndarray) -> np.ndarray | None:
+        """The weights of a prompt's tokens, put on the characters of the last message.
+
+        Returns:
+            float32 (characters,); None where the template does not show the message as it is.
+        """
+        text = self.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
+        content = messages[-1]["content"]
+        begin = text.rfind(content)
+        encoded = self.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+        places = encoded["offset_mapping"]
+        if begin < 0 or len(places) != len(weights):
+            return None
+        found = np.zeros(len(text), np.float32)
+        for (start, end), weight in zip(places, weights, strict=True):
+            found[start:end] += weight / max(1, end - start)
+        return found[begin : begin + len(content)]
+
     def logits(self, ids: Sequence[int]) -> torch.Tensor:
         """The logits after each of `ids`, shape (n, vocabulary), for measuring quality."""
         cache = self.network.new_cache(len(ids))
@@ -89,13 +109,19 @@ class LoadedModel:
 
 
 def load(
-    source: Path | str, *, precision: str = "auto", threads: int = 1, max_prompt_tokens: int = 6000
+    source: Path | str,
+    *,
+    precision: str = "auto",
+    threads: int = 1,
+    max_prompt_tokens: int = 6000,
+    reading_heads: Sequence[tuple[int, int]] = (),
 ) -> LoadedModel:
     """Load a directory or hub id that `AutoModelForCausalLM` reads.
 
     Args:
         precision: `auto`, `float32`, `bfloat16`, `int8` or `int4`, see `docs/configuration.md`.
         threads: threads that compute.
+        reading_heads: (layer, head) whose attention tells what an answer is read from, if known.
 
     Raises:
         ModelError: `model_unavailable`, with the reason that transformers gave.
@@ -106,7 +132,7 @@ def load(
         tokenizer = AutoTokenizer.from_pretrained(source)
         if not tokenizer.chat_template:
             raise _no_chat_template(source)
-        network, speculative = _network(source, precision, threads)
+        network, speculative = _network(source, precision, threads, reading_heads)
         ends = _end_ids(source, tokenizer)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise ModelError(
@@ -117,11 +143,13 @@ def load(
     return LoadedModel(network, tokenizer, ends, speculative, max_prompt_tokens)
 
 
-def _network(source: Path | str, precision: str, threads: int) -> tuple[Network, bool]:
+def _network(
+    source: Path | str, precision: str, threads: int, reading_heads: Sequence[tuple[int, int]]
+) -> tuple[Network, bool]:
     """What computes, and whether its results are the same however many tokens a step has."""
     if precision not in ("float32", "bfloat16") and not torch.cuda.is_available():
         try:
-            return lean_loading.load(source, precision, threads), True
+            return lean_loading.load(source, precision, threads, reading_heads), True
         except lean_loading.UnsupportedError as reason:
             log.warning("model %s: our kernels are not used, transformers' are: %s", source, reason)
     return _stock(source, precision, threads)

@@ -31,6 +31,11 @@ class Part:
     ids: Sequence[int]
     wanted: int
     """Logits are wanted for the last `wanted` of them (0: none)."""
+    looks: bool = False
+    """Whether `attention` is wanted."""
+    attention: np.ndarray | None = None
+    """After a forward, where the network can: float32 (tokens in the cache,), how much the last of
+    `ids` looked at each of them, 1 in all."""
 
 
 class Network(Protocol):
@@ -43,6 +48,8 @@ class Network(Protocol):
     """Most tokens of a sequence."""
     max_rows: int
     """Most tokens of one forward, all parts together."""
+    attends: bool
+    """Whether it fills in `Part.attention`."""
 
     def new_cache(self, capacity: int) -> Cache:
         """An empty cache. Raises MemoryError, or torch's error, when there is no room for it."""

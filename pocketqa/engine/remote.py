@@ -34,6 +34,7 @@ class RemoteEngine:
     """
 
     constrains = False
+    attends = False
     """Nobody hands our constraints on: what an answer says is checked when it is there."""
 
     def __init__(

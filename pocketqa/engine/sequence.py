@@ -34,6 +34,7 @@ class Sequence:
         self._pick = picker(options, self._allows if options.constraint else None)
         self._detokenizer = Detokenizer(model.decode)
         self._stops = StopTexts(options.stop)
+        self._spread = model.spread
 
     @property
     def computed(self) -> int:
@@ -72,7 +73,14 @@ class Sequence:
         ids = self.ids[self.computed : self.computed + rows]
         if rows < self.pending:
             return Part(self.cache, ids, 0)
-        return Part(self.cache, ids + self.draft, 1 + len(self.draft))
+        looks = self.generation.options.attention and self.is_reading
+        return Part(self.cache, ids + self.draft, 1 + len(self.draft), looks)
+
+    def look(self, part: Part) -> None:
+        """Hand over what the answer is read from, if the part tells."""
+        if part.attention is not None:
+            generation = self.generation
+            generation.attention = self._spread(generation.messages, part.attention)
 
     def accept(self, logits: np.ndarray) -> tuple[int, EndReason | None]:
         """Take the tokens that follow the last one and the right part of the draft.

@@ -70,6 +70,9 @@ class Work(NamedTuple):
     """int64 (2, counters of a step, 8): a line of memory each; used by turns, then cleaned."""
     barrier: np.ndarray
     """int64 (8,)."""
+    queries: np.ndarray
+    """float32 (layers, rows, heads * depth): of the rows whose logits are wanted, in their order,
+    rotated and divided by the root of `depth`. Pages that nothing is written to take no memory."""
 
 
 class Tokens(NamedTuple):
@@ -114,4 +117,5 @@ def new_work(shape: Shape, rows: int, threads: int, context: int) -> Work:
         zeros(threads, max(widest, shape.feed_forward) // GROUP * SCRATCH_RECORD, dtype=np.uint8),
         zeros(2, COUNTERS * shape.layers + 1, 8, dtype=np.int64),
         zeros(8, dtype=np.int64),
+        zeros(shape.layers, rows, shape.heads * shape.depth),
     )

@@ -55,6 +55,8 @@ class StockNetwork:
     nothing, each part is computed by itself, and a prompt in pieces that begin at fixed places.
     """
 
+    attends = False
+
     def __init__(self, model: Any) -> None:
         self.model = model.eval()
         config = model.config.get_text_config()

@@ -11,9 +11,9 @@ from .checks import Verdict, check, support, unsupported
 from .constraining import NumbersFrom
 from .extracting import extract, sentences
 from .facts import ungrounded
-from .spans import shortest
+from .spans import most_read, shortest
 
 __all__ = [
-    "NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "extract", "has", "sentences",
-    "shortest", "support", "ungrounded", "unsupported",
+    "NAMES", "Kind", "NumbersFrom", "Verdict", "asks_for", "check", "extract", "has", "most_read",
+    "sentences", "shortest", "support", "ungrounded", "unsupported",
 ]  # fmt: skip

@@ -60,17 +60,23 @@ def extract(question: str, passages: Sequence[Passage], limit: int, most: int = 
     than single ones and what stands in the title or in every sentence less, and by whether they
     have what is asked for (see `aspects`). Never empty for a passage that is not.
     """
+    scored = weighed(question, passages)
+    if not scored:
+        return ""
+    found, scores = [each for each, _ in scored], [score for _, score in scored]
+    chosen = _choose(found, scores, limit, most)
+    return _joined([found[at] for at in sorted(chosen)]) or found[0].text[:limit]
+
+
+def weighed(question: str, passages: Sequence[Passage]) -> list[tuple[Sentence, float]]:
+    """The sentences of the passages in their order, and what each is worth for `question`."""
     found = [
         Sentence(text, n, line)
         for n, passage in enumerate(passages)
         for line, row in enumerate(passage.text.splitlines())
         for text in sentences(row)
     ]
-    if not found:
-        return ""
-    scores = _scores(question, found, passages)
-    chosen = _choose(found, scores, limit, most)
-    return _joined([found[at] for at in sorted(chosen)]) or found[0].text[:limit]
+    return list(zip(found, _scores(question, found, passages), strict=True))
 
 
 def _scores(question: str, found: list[Sentence], passages: Sequence[Passage]) -> list[float]:
