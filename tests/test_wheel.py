@@ -44,6 +44,8 @@ def test_the_wheel_carries_everything(wheel: Path) -> None:
         "pocketqa/engine/model.py",
         "pocketqa/knowledge/id-card.csv",
         "pocketqa/knowledge/procedures/id-card-replacement.md",
+        "pocketqa/storage/migrations/env.py",
+        "pocketqa/storage/migrations/versions/0001_dialogues.py",
         "pocketqa/static/vendor/socket.io.esm.min.js",
         "pocketqa/templates/index.html",
     ):
