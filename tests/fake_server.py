@@ -1,7 +1,8 @@
 """Started by `servers.fake_server`: the real server, index and page, with a scripted model.
 
-`FAKE_TEXT` is what the model says, `FAKE_PAUSE_S` how long it takes for a character. A question
-with 出错 in it makes the model fail, one with 说个不停 makes it say it forty times.
+`FAKE_TEXT` is what the model says, `FAKE_PAUSE_S` how long it takes for a character, and with
+`FAKE_BUSY` it computes all the while. A question with 出错 in it makes the model
+fail, one with 说个不停 makes it say it forty times.
 """
 
 from pocketqa import server  # first of all imports: it patches the process
@@ -27,6 +28,7 @@ class Scripted(FakeModel):
 if __name__ == "__main__":
     settings = configuration.load()
     pause_s = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
-    model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s)
+    busy = "FAKE_BUSY" in os.environ
+    model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s, busy=busy)
     engine = Engine(lambda: model, settings.queue_size, max_streams=settings.max_streams)
     server.run(server.build_app(settings, engine), settings)

@@ -18,13 +18,14 @@ from pocketqa.passages import Hit, Passage
 class FakeModel:
     """A model that says `text` a character a token and remembers its prompts.
 
-    `looks_at` is what it looks at before it answers. `pause_s` is the time that a step takes.
-    `fault` is raised where the answer would end.
+    `looks_at` is what it looks at before it answers. `pause_s` is the time that a step takes, in
+    which it computes if `busy`. `fault` is raised where the answer would end.
     """
 
     text: str = "请带上户口簿,到派出所申请补领。"
     pause_s: float = 0.0
     fault: BaseException | None = None
+    busy: bool = False
     prompts: list[list[Message]] = field(default_factory=list)
     said: int = 0
     looks_at: str = ""
@@ -79,7 +80,10 @@ class FakeModel:
         return capacity
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
-        time.sleep(self.pause_s)
+        end = time.monotonic() + self.pause_s
+        while self.busy and time.monotonic() < end:
+            np.dot(np.ones(10_000), np.ones(10_000))
+        time.sleep(max(0.0, end - time.monotonic()))
         for part in parts:
             part.attention = np.ones(1, np.float32) if part.looks and self.attends else None
         return [self._logits(part) for part in parts]
