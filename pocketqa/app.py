@@ -10,6 +10,7 @@ from flask_socketio import SocketIO
 
 from . import config as configuration
 from . import identity, indexing, models, packets, rates, upload_views, views
+from .compression import Compressed
 from .config import Config
 from .control import Control
 from .delivery import Delivery
@@ -126,6 +127,7 @@ def create_app(
     app.register_blueprint(
         upload_views.blueprint(uploads, UploadRecords(database), visitors, origins)
     )
+    app.wsgi_app = Compressed(app.wsgi_app)  # type: ignore[method-assign]
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model

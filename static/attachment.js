@@ -20,6 +20,7 @@ export function setUpAttachment({ onChange, onSummarise }) {
   const remember = (known) => {
     upload = known;
     keepTab('upload', known);
+    if (known) keepTab('files', { ...recallTab('files'), [known.upload_id]: known.filename });
   };
   const clear = () => {
     remember(null);

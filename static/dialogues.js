@@ -40,7 +40,7 @@ function item(known) {
   const current = known.dialogue === dialogue().dialogue;
   const title = element('span', { class: 'name' }, known.title || '…');
   const when = element('span', { class: 'note' }, whenWords(known.updated));
-  const enter = element('button', { type: 'button', class: 'enter', 'aria-current': current }, title, when);
+  const enter = element('button', { type: 'button', class: 'enter', 'aria-current': current && 'true' }, title, when);
   enter.addEventListener('click', () => {
     box().close();
     if (!current) open({ dialogue: known.dialogue });

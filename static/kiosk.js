@@ -20,12 +20,16 @@ export function setUpKiosk({ isFresh, isBusy, reset }) {
   const box = byId('idle');
   let last = Date.now();
 
+  // The question is closed by a whole click: after the mere touch, the click would go to what is below.
   const here = () => {
+    if (!box.open) last = Date.now();
+  };
+  const stay = () => {
     last = Date.now();
-    if (box.open) box.close();
+    box.close();
   };
   const restart = () => {
-    here();
+    stay();
     reset();
   };
   const tick = () => {
@@ -39,9 +43,9 @@ export function setUpKiosk({ isFresh, isBusy, reset }) {
     }
   };
   for (const event of ['pointerdown', 'keydown', 'wheel', 'touchmove', 'input']) {
-    addEventListener(event, (given) => given.target.id !== 'restart' && here(), { passive: true, capture: true });
+    addEventListener(event, here, { passive: true, capture: true });
   }
-  byId('restart').addEventListener('click', restart);
-  box.addEventListener('cancel', here);
+  box.addEventListener('click', ({ target }) => (target.id === 'restart' ? restart() : stay()));
+  box.addEventListener('cancel', stay);
   setInterval(tick, 250);
 }

@@ -38,8 +38,9 @@ export const turnOf = (node) => turns.get(node.closest('.turn'));
 
 /** Send a control event about the dialogue; resolves to the acknowledgement. */
 export function control(event, payload, patience) {
-  const { token } = dialogue();
-  return connection.emit(event, token ? { ...payload, token } : payload, patience);
+  const { dialogue: name, token } = dialogue();
+  const isOurs = token && (payload.dialogue ?? name) === name; // a token opens its own dialogue only
+  return connection.emit(event, isOurs ? { ...payload, token } : payload, patience);
 }
 
 // ---- asking
@@ -213,7 +214,8 @@ async function takeUp(id, asked) {
 
 function restored(record) {
   const { event, question, upload_id: upload, filename } = record;
-  const turn = new Turn({ event, text: question ?? '', upload_id: upload, about: filename }, view.grew);
+  const about = filename || recallTab('files')?.[upload] || '';
+  const turn = new Turn({ event, text: question ?? '', upload_id: upload, about }, view.grew);
   turn.restore(record);
   return turn;
 }

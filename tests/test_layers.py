@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pocketqa"
 # From the bottom up; a module may import from its own layer or below.
 LAYERS = [
     "__init__ errors",
-    "config protocol payloads commands packets threads deployment headers origins",
+    "config protocol payloads commands packets threads deployment headers origins compression",
     """documents analysis folding readers passages dialogue catalogue cache conversion kinds
     confinement identity logs changes""",
     """segments codec store generations background synonyms question matrix matrices ranking
