@@ -149,6 +149,7 @@ def test_dialogues_are_listed_renamed_and_forgotten(database: Database, turns: T
     assert not turns.delete(OTHER) and turns.delete(KEY) and not turns.delete(KEY)
     assert turns.history(KEY, 9) == () and turns.page(KEY, None, 9) == []
     assert turns.delete_owner(KEY.owner) == 2 and turns.list() == []
+    turns.tidy()
     assert (
         database.read(lambda connection: connection.scalar(text("SELECT count(*) FROM turns"))) == 0
     )

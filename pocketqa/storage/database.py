@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import PocketQAError
 from ..threads import Worker
-from .engines import address, connectable, file_of
+from .engines import BUSY_S, address, connectable, file_of
 from .liveness import Presence
 from .migrating import migrate
 from .schema import metadata
@@ -29,6 +30,7 @@ Work = Callable[[Connection], T]
 
 TRIES = 2
 """So often something is tried where the connection turns out to be broken."""
+TIDY_MS = 200
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +101,12 @@ class Database:
         self._studying.run(lambda: [job])
         return job.result()
 
-    def tidy(self) -> None:
-        """Put SQLite's log into its file: what was deleted is then in neither."""
-        if self.file is not None:
-            self._writing.checkpoint()
+    def tidy(self) -> bool:
+        """Put SQLite's log into its file: what was deleted is then in neither.
+
+        False where somebody who reads at the moment keeps it from that.
+        """
+        return self.file is None or self._writing.checkpoint()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -158,9 +162,9 @@ class _Side:
         """Do the jobs that `take` gives, in one transaction."""
         self._worker.run(lambda: self._do(take()))
 
-    def checkpoint(self) -> None:
-        """As far as others who read and write at the moment let it."""
-        self._worker.run(self._checkpoint)
+    def checkpoint(self) -> bool:
+        """Whether others who read and write at the moment let it."""
+        return self._worker.run(self._checkpoint)
 
     def close(self) -> None:
         self._worker.run(self._drop)
@@ -187,11 +191,19 @@ class _Side:
                 jobs[0].error = error
                 return
 
-    def _checkpoint(self) -> None:
-        if self._connection is not None:
-            with suppress(SQLAlchemyError):  # it does so by itself later
-                driver: Any = self._connection.connection.driver_connection
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def _checkpoint(self) -> bool:
+        if self._connection is None:
+            return True
+        driver: Any = self._connection.connection.driver_connection
+        try:
+            # Answers wait meanwhile: not for long.
+            driver.execute(f"PRAGMA busy_timeout = {TIDY_MS}")
+            is_busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {1000 * BUSY_S}")
+        return not is_busy
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

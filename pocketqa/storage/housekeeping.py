@@ -43,7 +43,9 @@ class Housekeeping:
             PocketQAError: `internal`, where the database does not work.
         """
         self._turns, self._retention_s = turns, retention_days * DAY_S
-        self._chores = [_Chore(FLUSH_S, turns.flush), _Chore(CUT_S, turns.cut)]
+        self._chores = [
+            _Chore(FLUSH_S, turns.flush), _Chore(CUT_S, turns.cut), _Chore(CUT_S, turns.tidy),
+        ]  # fmt: skip
         if retention_days:
             self._chores.append(_Chore(FORGET_S, self._forget))
         self._is_closed = False

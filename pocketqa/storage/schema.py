@@ -59,16 +59,18 @@ turns = Table(
     Column("way", Text, nullable=False, server_default=""),
     Column("grounded", Boolean, nullable=False, server_default=text("false")),
     Column("score", Double),
-    Column("evidence", JSON(none_as_null=True)),  # see evidence.py
     Column("created", Double, nullable=False),
     Column("first_s", Double),
     Column("ended", Double),
     Column("vote", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
     Column("voted", Double),
+    # Last, since it is long: what is before it is read without it. See evidence.py.
+    Column("evidence", JSON(none_as_null=True)),
     Index("turns_dialogue_id", "dialogue_id", "id"),
     Index("turns_request_id", "request_id"),
-    Index("turns_created", "created"),
+    # What figures are counted from, so that no turn needs to be read for them.
+    Index("turns_figures", "created", "state", "way", "event", "vote", "first_s", "dialogue_id"),
     Index(
         "turns_running",
         "instance",

@@ -54,6 +54,7 @@ class Turns:
         self._database = database
         self._running: dict[int, _Running] = {}
         self._lock = native_lock()
+        self._is_untidy = False
 
     def history(self, key: Key, n: int) -> tuple[Turn, ...]:
         """See `Dialogues.history`."""
@@ -129,10 +130,12 @@ class Turns:
 
     def delete(self, key: Key) -> bool:
         """See `Past.delete`."""
+        self._is_untidy = True
         return self._database.write(lambda connection: past.forget(connection, key))
 
     def delete_owner(self, owner: str) -> int:
         """Forget all dialogues of an owner; how many there were."""
+        self._is_untidy = True
         return self._database.write(lambda connection: past.forget_owner(connection, owner))
 
     def vote(self, owners: Sequence[str], request_id: str, vote: Vote, reason: str = "") -> bool:
@@ -165,6 +168,12 @@ class Turns:
         """Mark what dead processes were saying as cut off; how many turns."""
         return self._database.write(self._cut)
 
+    def tidy(self) -> None:
+        """Where something was deleted, leave nothing of it in the database's files."""
+        if self._is_untidy:
+            self._is_untidy = False
+            self._is_untidy = not self._database.tidy() or self._is_untidy
+
     def forget(self, before: float) -> int:
         """Delete turns that began before a time, and dialogues that are empty then; how many."""
         total = 0
@@ -173,8 +182,7 @@ class Turns:
             total += count
             if count < past.BATCH:
                 break
-        if total:
-            self._database.tidy()
+        self._is_untidy = self._is_untidy or bool(total)
         return total
 
     def _end(self, turn: int, values: dict[str, Any]) -> None:

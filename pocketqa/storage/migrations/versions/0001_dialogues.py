@@ -43,18 +43,19 @@ def upgrade() -> None:
         sa.Column("way", sa.Text(), nullable=False, server_default=""),
         sa.Column("grounded", sa.Boolean(), nullable=False, server_default=sa.text("false")),
         sa.Column("score", sa.Double()),
-        sa.Column("evidence", sa.JSON()),
         sa.Column("created", sa.Double(), nullable=False),
         sa.Column("first_s", sa.Double()),
         sa.Column("ended", sa.Double()),
         sa.Column("vote", sa.Text(), nullable=False, server_default=""),
         sa.Column("reason", sa.Text(), nullable=False, server_default=""),
         sa.Column("voted", sa.Double()),
+        sa.Column("evidence", sa.JSON()),
         sqlite_autoincrement=True,
     )
     op.create_index("turns_dialogue_id", "turns", ["dialogue_id", "id"])
     op.create_index("turns_request_id", "turns", ["request_id"])
-    op.create_index("turns_created", "turns", ["created"])
+    figures = ["created", "state", "way", "event", "vote", "first_s", "dialogue_id"]
+    op.create_index("turns_figures", "turns", figures)
     is_running = sa.text("state = 'running'")
     op.create_index(
         "turns_running",
