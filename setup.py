@@ -35,6 +35,7 @@ setup(
     python_requires=">=3.10",
     packages=[
         "pocketqa",
+        "pocketqa.admin_views",
         "pocketqa.engine",
         "pocketqa.grounding",
         "pocketqa.readers",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from flask_socketio import SocketIO
 
+from . import admin_views, identity, indexing, models, packets, rates, upload_views, views
 from . import config as configuration
-from . import identity, indexing, models, packets, rates, upload_views, views
+from .changes import Changes
 from .compression import Compressed
 from .config import Config
 from .control import Control
@@ -128,6 +129,19 @@ def create_app(
         upload_views.blueprint(uploads, UploadRecords(database), visitors, origins)
     )
     app.wsgi_app = Compressed(app.wsgi_app)  # type: ignore[method-assign]
+    if config.admin_key:
+        live = knowledge if isinstance(knowledge, Live) else Live(config.index_dir)
+        desk = admin_views.Desk(
+            config,
+            live,
+            Statistics(database),
+            admin_views.Sessions(config.admin_key, secret),
+            Changes(config.home / "changes.jsonl"),
+            state,
+            metrics.figures,
+        )
+        counted = rates.storage_of(config.message_queue)
+        app.register_blueprint(admin_views.blueprint(desk, counted))
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model

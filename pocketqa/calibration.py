@@ -68,9 +68,14 @@ def probabilities(ranker: Ranker, question: Question, ranked: Ranked) -> np.ndar
     """The probability of each hit that it answers the question; (hits,)."""
     if not len(ranked.rows):
         return np.zeros(0)
-    values = features(ranker, question, ranked)
+    belongs, answers = both(features(ranker, question, ranked))
+    return belongs * answers
+
+
+def both(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two probabilities of hits with the `features` `values`: belonging, and answering then."""
     models = _models()
-    return _logistic(values, models["belongs"]) * _logistic(values, models["answers"])
+    return _logistic(values, models["belongs"]), _logistic(values, models["answers"])
 
 
 def _logistic(values: np.ndarray, model: dict[str, float]) -> np.ndarray:

@@ -64,7 +64,7 @@ def add(paths: tuple[Path, ...], directory: Path, wait: bool, **fields: str | No
     """
     from . import editing
 
-    given = {key: value for key, value in fields.items() if value is not None}
+    given: dict[str, Any] = {k: value for k, value in fields.items() if value is not None}
     if bool(paths) == bool(given):
         raise PocketQAError(
             "usage",
@@ -87,7 +87,7 @@ def add(paths: tuple[Path, ...], directory: Path, wait: bool, **fields: str | No
 @field_options
 @index_option
 @wait_option
-def update(name: str, directory: Path, wait: bool, **fields: str | None) -> None:
+def update(name: str, directory: Path, wait: bool, **fields: Any) -> None:
     """Change the question with the id or the wording NAME; what is not given stays."""
     from . import editing
 

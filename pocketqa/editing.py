@@ -6,10 +6,12 @@ Each is one new generation of the index, or none: what is asked for is done whol
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
+import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from . import generations, indexing, passages
@@ -35,30 +37,57 @@ def add(
         return _put(directory, read), faults
 
 
-def add_question(directory: Path, *, wait: bool = False, **fields: str) -> Change:
+def add_read(read: Sequence[Passage], directory: Path, *, wait: bool = False) -> Change:
+    """Add passages that were read from files elsewhere, as `add` does.
+
+    Raises:
+        KnowledgeError: those of `generations.lock` and `indexing.change`.
+    """
+    with generations.lock(directory, wait=wait):
+        return _put(directory, list(read))
+
+
+def add_question(
+    directory: Path, *, wait: bool = False, replacing: bool = True, **fields: str
+) -> Change:
     """Add one question, or replace an equal one; `fields` are of `FIELDS`, `similar` joined by |.
 
     Raises:
-        KnowledgeError: `bad_question`, with the reason.
+        KnowledgeError: `bad_question`, with the reason; unless `replacing`, `question_exists`.
     """
     new = _question(fields)
     with generations.lock(directory, wait=wait):
+        if not replacing and generations.describe(directory):
+            _require_new(new.title, indexing.read_all(directory))
         return _put(directory, [new])
 
 
+def version(passage: Passage) -> str:
+    """Tells whether a passage was changed meanwhile: the same as long as all of it is."""
+    stored = json.dumps(asdict(passage), ensure_ascii=True, sort_keys=True)
+    return hashlib.sha256(stored.encode()).hexdigest()[:16]
+
+
 def update(
-    name: str, directory: Path, *, wait: bool = False, **fields: str | None
+    name: str,
+    directory: Path,
+    *,
+    wait: bool = False,
+    seen: str = "",
+    **fields: str | None,
 ) -> tuple[Passage, Passage]:
     """Change fields of the question that has the id or the wording `name`; None stays as it is.
 
-    Returns the question as it was and as it is.
+    `seen` is the `version` that the change was made for. Returns the question as it was and is.
 
     Raises:
-        KnowledgeError: `not_found`; `is_document`; `question_exists`; `bad_question`.
+        KnowledgeError: `not_found`; `changed_meanwhile`, where it is no longer as it was `seen`;
+            `is_document`; `question_exists`; `bad_question`.
     """
     with generations.lock(directory, wait=wait):
         held = indexing.read_all(directory)
         old = _named(held, name)[0]
+        _require_unchanged(old, seen)
         if old.kind == "document":
             raise KnowledgeError(
                 "is_document",
@@ -67,39 +96,59 @@ def update(
             )
         given = {key: value for key, value in fields.items() if value is not None}
         new = replace(_question({**_fields(old), **given}), place=old.place)
-        taken = [each for each in held if each.kind != "document" and each is not old]
-        if normalise(new.title) in {normalise(each.title) for each in taken}:
-            raise KnowledgeError(
-                "question_exists",
-                f"已有问题“{new.title}”，请先删除其中之一",
-                f"“{new.title}” is there already: delete one of the two first",
-            )
+        _require_new(new.title, [each for each in held if each is not old])
         indexing.change(directory, [new], [] if new.id == old.id else [old.id])
         return old, new
 
 
-def delete(names: Iterable[str], directory: Path, *, wait: bool = False) -> list[Passage]:
+def delete(
+    names: Iterable[str], directory: Path, *, wait: bool = False, seen: str = ""
+) -> list[Passage]:
     """Delete what has the ids, questions, titles or files `names`; all of it or, on error, nothing.
 
     Raises:
-        KnowledgeError: `not_found`.
+        KnowledgeError: `not_found`; `changed_meanwhile`, where one is not as it was `seen`.
     """
     with generations.lock(directory, wait=wait):
         held = indexing.read_all(directory)
         gone = {each.id: each for name in names for each in _named(held, name)}
+        for each in gone.values():
+            _require_unchanged(each, seen)
         indexing.change(directory, [], gone)
         return list(gone.values())
 
 
 def select(directory: Path, text: str = "", category: str | None = None) -> list[Passage]:
     """The passages that hold `text` anywhere and are of `category`."""
+    found = holding(indexing.read_all(directory), text)
+    return [each for each in found if category is None or each.category == category]
+
+
+def holding(held: Iterable[Passage], text: str) -> list[Passage]:
+    """Those of `held` that hold `text` in title, similar questions or text."""
     wanted = normalise(text)
-    return [
-        each
-        for each in indexing.read_all(directory)
-        if (category is None or each.category == category)
-        and wanted in normalise("".join((each.title, *each.similar, each.text)))
-    ]
+    if not wanted:
+        return list(held)
+    return [e for e in held if wanted in normalise("".join((e.title, *e.similar, e.text)))]
+
+
+def _require_new(question: str, held: Iterable[Passage]) -> None:
+    key = normalise(question)
+    if any(normalise(each.title) == key for each in held if each.kind != "document"):
+        raise KnowledgeError(
+            "question_exists",
+            f"已有问题“{question}”，请先删除其中之一",
+            f"“{question}” is there already: delete one of the two first",
+        )
+
+
+def _require_unchanged(passage: Passage, seen: str) -> None:
+    if seen and version(passage) != seen:
+        raise KnowledgeError(
+            "changed_meanwhile",
+            f"“{passage.title}”已被他人修改，请核对后再保存",
+            f"“{passage.title}” was changed by somebody else meanwhile: compare, then save again",
+        )
 
 
 def _put(directory: Path, new: list[Passage]) -> Change:

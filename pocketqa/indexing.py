@@ -122,6 +122,23 @@ def read_all(directory: Path) -> list[Passage]:
     )
 
 
+def find(directory: Path, id: str) -> Passage | None:
+    """The passage of that id in the index in `directory`; None where there is none.
+
+    Raises:
+        KnowledgeError: `no_index`, `old_index`.
+    """
+
+    def found(generation: Generation) -> Passage | None:
+        index = segments.Index(generation.require(store.SCHEMA).folder)
+        try:
+            return index.find(store.stored_id(id))
+        finally:
+            index.close()
+
+    return generations.open_newest(directory, found)
+
+
 def change(directory: Path, put: Iterable[Passage], remove: Iterable[str] = ()) -> Change:
     """Change the index in `directory`: see `store.change`. The caller holds its lock.
 

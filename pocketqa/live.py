@@ -8,11 +8,11 @@ closes it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import KnowledgeError
 from .generations import Generation, open_newest, signature
@@ -20,6 +20,8 @@ from .passages import Hit, Passage
 from .retriever import Retriever
 from .store import SCHEMA
 from .threads import native_lock, native_sleep, start_native_thread
+
+T = TypeVar("T")
 
 POLL_S = 1.0
 
@@ -118,6 +120,11 @@ class Live:
         """See `Retriever.related`."""
         with self._use() as retriever:
             return retriever.related(text, hits, k, exclude) if retriever else []
+
+    def call(self, function: Callable[[Retriever], T]) -> T | None:
+        """What `function` makes of the retriever that is open; None where none is."""
+        with self._use() as retriever:
+            return function(retriever) if retriever else None
 
     def close(self) -> None:
         """Stop watching; close what is open when its last call has ended."""

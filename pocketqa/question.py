@@ -108,6 +108,19 @@ def content(text: str) -> frozenset[str]:
     return frozenset(term for word in kept for term in terms(word))
 
 
+def explain(text: str) -> list[tuple[str, bool, tuple[str, ...]]]:
+    """The words of `text` in order: (word, whether it is filler, its synonyms)."""
+    text = clean(text)
+    found = list(words(text))
+    bounds = {at for _, at in found} | {at + len(word) for word, at in found}
+    table = synonyms.default()
+    same = [(at, end, table[text[at:end]]) for at, end in synonyms.find(text, bounds, table)]
+    return [
+        (word, _is_filler(word), tuple(o for b, e, others in same if b <= at < e for o in others))
+        for word, at in found
+    ]
+
+
 def _add(
     weights: dict[str, float], own: tuple[str, ...], idf: Callable[[str], float], share: float
 ) -> None:

@@ -9,6 +9,7 @@ of them brings.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -143,13 +144,31 @@ class Ranker:
                 share += rarity * (docs[at] == wanted)
         return share / total
 
+    def entries(self, question: Question, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """What each term of the question adds to the score of each of `rows`, to say why."""
+        weights, sums = default_weights(), np.zeros(self.matrices.firsts[-1], np.float32)
+        found: dict[str, np.ndarray] = {}
+        for weight, counts in ((weights.characters, _is_basic), (weights.pairs, _is_pair)):
+            for term, share in self._shares(question, counts):
+                sums.fill(0)
+                self.matrices.add(self.matrices.find(term), share, sums)
+                found[term] = found.get(term, 0) + weight * sums[rows]
+        return found
+
     def _add_up(self, question: Question) -> None:
         """Sum up the entries of every row, of characters and of pairs, in the buffers."""
-        worth = {term: weight * self.matrices.idf(term) for term, weight in question.terms.items()}
         for sums, counts in ((self._characters, _is_basic), (self._pairs, _is_pair)):
-            total = sum(worth[term] for term in question.own if counts(term))
-            for term in filter(counts, worth if total else ()):
-                self.matrices.add(self.matrices.find(term), worth[term] / total, sums)
+            for term, share in self._shares(question, counts):
+                self.matrices.add(self.matrices.find(term), share, sums)
+
+    def _shares(
+        self, question: Question, counts: Callable[[str], bool]
+    ) -> Iterator[tuple[str, float]]:
+        """The terms that `counts` picks, each with its share in the worth of the own ones."""
+        worth = {term: weight * self.matrices.idf(term) for term, weight in question.terms.items()}
+        total = sum(worth[term] for term in question.own if counts(term))
+        for term in filter(counts, worth if total else ()):
+            yield term, worth[term] / total
 
     def _compare(self, question: Question, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """Compare a question with those that each of `rows` is known to answer."""

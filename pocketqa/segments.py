@@ -71,6 +71,12 @@ class Segment:
             if doc not in self.deleted:
                 yield doc, self.passage(doc)
 
+    def documents(self, key: str) -> Iterator[int]:
+        """The documents with an id that are not deleted: one or none."""
+        if ("id", key) in self._reader:
+            found = self._reader.postings("id", key)
+            yield from (doc for doc in found.all_ids() if doc not in self.deleted)
+
     def postings(self, field: str) -> Postings:
         """All postings of one of `FIELDS`."""
         reader, found = self._reader, []
@@ -115,6 +121,13 @@ class Index:
             if doc not in segment.deleted
         ]
         return [passage for _, passage in sorted(found, key=lambda each: each[0])]
+
+    def find(self, key: str) -> Passage | None:
+        """The passage whose id was stored as `key`; None where there is none."""
+        for segment in self.segments:
+            for doc in segment.documents(key):
+                return segment.passage(doc)
+        return None
 
     def close(self) -> None:
         """Close the files."""

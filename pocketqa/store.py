@@ -153,7 +153,11 @@ class _Writer:
         """Add a passage; `order` is its place among all."""
         stored = json.dumps(asdict(passage), ensure_ascii=False)
         self._writer.add_counted(
-            _terms(passage), id=_key(passage.id), kind=passage.kind, order=order, passage=stored
+            _terms(passage),
+            id=stored_id(passage.id),
+            kind=passage.kind,
+            order=order,
+            passage=stored,
         )
         self._digest += _digest(stored)
         self._added += 1
@@ -161,7 +165,7 @@ class _Writer:
     def delete(self, identifier: str) -> int | None:
         """Delete a passage; returns its place, None where there is no such passage."""
         order = None
-        for doc in self._searcher.document_numbers(id=_key(identifier)):
+        for doc in self._searcher.document_numbers(id=stored_id(identifier)):
             fields = self._searcher.stored_fields(doc)
             self._writer.delete_document(doc)
             self._digest -= _digest(fields["passage"])
@@ -213,7 +217,7 @@ def _terms(passage: Passage) -> dict[str, Counter[str]]:
     }
 
 
-def _key(identifier: str) -> str:
+def stored_id(identifier: str) -> str:
     """An id as Whoosh can store it: JSON can spell half a character, UTF-8 cannot."""
     return identifier.encode("utf-8", "backslashreplace").decode()
 

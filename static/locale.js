@@ -9,7 +9,8 @@ const HTML_LANG = { zh: 'zh-CN', en: 'en' };
 const ATTRIBUTES = { label: 'aria-label', placeholder: 'placeholder' };
 const filledIn = new WeakMap();
 
-let current = recall('lang') === 'en' ? 'en' : 'zh';
+const asked = new URLSearchParams(location.search).get('lang'); // of the site that the page is embedded in
+let current = (asked ?? recall('lang')) === 'en' ? 'en' : 'zh';
 
 export const lang = () => current;
 

@@ -23,7 +23,7 @@ LAYERS = [
     "retriever queries grounding explaining visitors",
     "prompt models indexing export live sensitive summarising writing",
     """services saying grounded editing expansion beir evaluation answer_metrics
-    reliability ingest upload uploads""",
+    reliability ingest importing upload uploads""",
     "answering answer_evaluation answer_runs running client replay observing",
     "backlog delivery shared gate",
     "control events watch ending views upload_views admin_views",
@@ -43,7 +43,7 @@ HOMES = {
     "openai": {"engine"},
     "httpx2": {"engine"},
     "flask": {"control", "events", "views", "upload_views", "admin_views", "app", "server"},
-    "werkzeug": {"gate", "upload_views"},
+    "werkzeug": {"admin_views", "gate", "upload_views"},
     "flask_socketio": {"control", "delivery", "ending", "events", "watch", "app"},
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
