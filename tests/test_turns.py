@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from pocketqa.dialogue import Key, Turn
 from pocketqa.protocol import Received, Request, Source, parse
-from pocketqa.storage import MEMORY, Database, Turns
+from pocketqa.storage import MEMORY, Database, Turns, past
 
 KEY, OTHER = Key("who:browser:a", "d"), Key("who:browser:b", "d")
 SOURCE = Source("1", "身份证丢了怎么办?", "请补领。" * 500, 0.9, "《法》", 3)
@@ -177,7 +177,10 @@ def test_votes_are_on_one_s_own_answers(turns: Turns) -> None:
     assert (turns.page(KEY, None, 1)[0].vote, turns.page(KEY, None, 1)[0].reason) == ("", "")
 
 
-def test_old_turns_are_forgotten_with_what_is_empty_then(turns: Turns) -> None:
+def test_old_turns_are_forgotten_with_what_is_empty_then(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "BATCH", 2)
     for number in range(3):
         say(turns, KEY, f"q{number}")
     running = turns.begin(OTHER, asked("q"))

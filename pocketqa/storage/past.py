@@ -24,7 +24,7 @@ READ = ("CHAT_CS", "GEN_CS")
 """… and those that later questions may refer to."""
 MAX_TITLE = 60
 MAX_REASON = 1_000
-BATCH = 500
+BATCH = 100
 """Turns forgotten in one transaction: others want to write meanwhile."""
 
 _BOTH = turns.join(dialogues, turns.c.dialogue_id == dialogues.c.id)

@@ -13,12 +13,14 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ..dialogue import Key, Listed, Record, State, Turn, Vote
 from ..protocol import Received, Request
-from ..threads import native_lock
+from ..threads import native_lock, native_sleep
 from . import evidence, past
 from .database import Database
 from .evidence import clean
 from .schema import turns
 
+PAUSE_S = 0.05
+"""Between transactions that forget: others have their turn."""
 ORPHAN_S = 60.0
 """A running turn of this process that it does not know is, after so long, nobody's."""
 
@@ -175,13 +177,17 @@ class Turns:
             self._is_untidy = not self._database.tidy() or self._is_untidy
 
     def forget(self, before: float) -> int:
-        """Delete turns that began before a time, and dialogues that are empty then; how many."""
+        """Delete turns that began before a time, and dialogues that are empty then; how many.
+
+        For a native thread: it holds up whatever it is called in.
+        """
         total = 0
         while True:
             count = self._database.write(lambda connection: past.forget_older(connection, before))
             total += count
             if count < past.BATCH:
                 break
+            native_sleep(PAUSE_S)
         self._is_untidy = self._is_untidy or bool(total)
         return total
 
