@@ -95,6 +95,7 @@ def create_app(
         app,
         async_mode="gevent",
         json=packets,
+        serializer=packets.Packet,
         manage_session=False,
         max_http_buffer_size=config.max_packet_bytes,
         cors_allowed_origins=origins.allow,

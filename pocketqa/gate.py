@@ -38,6 +38,8 @@ class Gate:
         self._count: Counter[str] = Counter()
         server.eio.on("connect", self._open)
         server.eio.on("disconnect", self._close)
+        self._said = server.eio.handlers["message"]
+        server.eio.on("message", self._hear)
 
     def _open(self, id: str, environ: dict[str, Any]) -> Any:
         address = environ.get("REMOTE_ADDR", "")
@@ -55,6 +57,10 @@ class Gate:
             if not self._count[address]:
                 del self._count[address]
         return self._closed(id, *reason)
+
+    def _hear(self, id: str, data: Any) -> Any:
+        # What was still on its way when the connection was closed is for nobody.
+        return self._said(id, data) if id in self._addresses else None
 
     def _expect(self, id: str) -> None:
         self._server.sleep(ENTRY_S)

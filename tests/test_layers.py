@@ -47,7 +47,7 @@ HOMES = {
     "flask_socketio": {"control", "delivery", "ending", "events", "watch", "app"},
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
-    "socketio": {"client"},
+    "socketio": {"client", "packets"},
     "click": {
         "cli",
         "cli_client",
