@@ -23,7 +23,7 @@ def server(demo_index: Path) -> Iterator[Server]:
     """Answers that take two seconds, eight at once."""
     made = fake_server(
         demo_index, FAKE_TEXT=LONG, FAKE_PAUSE_S="0.01", POCKETQA_MAX_STREAMS="8",
-        POCKETQA_KEEP_ANSWERING_S="3", POCKETQA_RATE="",
+        POCKETQA_KEEP_ANSWERING_S="3", POCKETQA_RATE="off",
     )  # fmt: skip
     yield made
     assert made.stop() == 0

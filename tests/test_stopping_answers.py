@@ -21,7 +21,7 @@ def server(demo_index: Path) -> Iterator[Server]:
     """One answer at a time, each of five seconds; without a listener they go on for two."""
     made = fake_server(
         demo_index, FAKE_TEXT=LONG, FAKE_PAUSE_S="0.02", POCKETQA_KEEP_ANSWERING_S="2",
-        POCKETQA_RATE="",
+        POCKETQA_RATE="off",
     )  # fmt: skip
     yield made
     assert made.stop() == 0
