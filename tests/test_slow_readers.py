@@ -23,8 +23,8 @@ def server(demo_index: Path) -> Iterator[Server]:
     """Answers of some 90 frames in three seconds; whoever leaves 256 KiB unread is disconnected."""
     made = fake_server(
         demo_index, FAKE_TEXT=LONG, FAKE_PAUSE_S="0.01", POCKETQA_MAX_STREAMS="8",
-        POCKETQA_BACKLOG_KB="256", POCKETQA_RATE="off", POCKETQA_KEEP_ANSWERING_S="60", POCKETQA_GRACE_S="1",
-        POCKETQA_ANSWERS_PER_CONNECTION="100",
+        POCKETQA_BACKLOG_KB="256", POCKETQA_RATE="off", POCKETQA_KEEP_ANSWERING_S="60",
+        POCKETQA_ANSWERS_PER_CONNECTION="100", POCKETQA_GRACE_S="1",
     )  # fmt: skip
     yield made
     assert made.stop() == 0
