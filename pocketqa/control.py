@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import request as connection
@@ -105,8 +106,11 @@ class Control:
     def feedback(self, sid: str, visitor: Visitor, payload: object) -> dict[str, Any]:
         """`FEEDBACK_CS`: what somebody thinks of an answer."""
         said = commands.feedback(payload)
-        owners = [name.owner for name in self._names(sid, visitor, said.answer)]
-        if not self._past.vote(owners, said.answer.request_id, said.vote, said.reason):
+        answer = said.answer
+        # A token is for one dialogue, also when the answer is over for long.
+        shown = self._ownership.shown(answer.token, visitor.identity) if answer.token else None
+        owners = [name.owner for name in self._names(sid, visitor, replace(answer, token=""))]
+        if not self._past.vote(owners, answer.request_id, said.vote, said.reason, shown):
             raise _unknown("request_id", "没有这个回答", "there is no such answer")
         return {"request_id": said.answer.request_id, "vote": said.vote}
 

@@ -132,6 +132,16 @@ class Past(Dialogues, Protocol):
         """Forget a dialogue; whether there was one."""
         ...
 
-    def vote(self, owners: Sequence[str], request_id: str, vote: Vote, reason: str = "") -> bool:
-        """Keep what somebody thinks of an answer of one of `owners`; whether there is one."""
+    def vote(
+        self,
+        owners: Sequence[str],
+        request_id: str,
+        vote: Vote,
+        reason: str = "",
+        shown: Key | None = None,
+    ) -> bool:
+        """Keep what somebody thinks of an answer; whether there is one.
+
+        It is one of `owners`' answers, or one of the dialogue `shown`.
+        """
         ...

@@ -168,6 +168,8 @@ def test_votes_are_on_one_s_own_answers(turns: Turns) -> None:
     say(turns, KEY, "q")
     assert not turns.vote([OTHER.owner, "own:x"], "r-q", "up")
     assert not turns.vote([KEY.owner], "r-other", "up") and not turns.vote([], "r-q", "up")
+    assert not turns.vote([], "r-q", "up", shown=Key(KEY.owner, "another")), "a token's dialogue"
+    assert turns.vote([], "r-q", "up", shown=KEY)
     assert turns.vote([OTHER.owner, KEY.owner], "r-q", "down", "不对" + "。" * 5_000)
     (record,) = turns.page(KEY, None, 1)
     assert (

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..dialogue import Key, Listed, Record, Turn, Vote
@@ -185,15 +185,27 @@ def forget_older(connection: Connection, before: float) -> int:
 
 
 def vote(
-    connection: Connection, owners: Sequence[str], request_id: str, value: Vote, reason: str
+    connection: Connection,
+    owners: Sequence[str],
+    request_id: str,
+    value: Vote,
+    reason: str,
+    shown: Key | None = None,
 ) -> bool:
     """See `Past.vote`."""
+    theirs = dialogues.c.owner.in_([clean(owner) for owner in owners])
+    if shown:
+        names = (
+            dialogues.c.owner == clean(shown.owner),
+            dialogues.c.dialogue == clean(shown.dialogue),
+        )
+        theirs = or_(theirs, and_(*names))
     latest = (
         select(turns.c.id)
         .select_from(_BOTH)
         .where(
             turns.c.request_id == clean(request_id),
-            dialogues.c.owner.in_([clean(owner) for owner in owners]),
+            theirs,
         )
         .order_by(turns.c.id.desc())
         .limit(1)

@@ -140,10 +140,17 @@ class Turns:
         self._is_untidy = True
         return self._database.write(lambda connection: past.forget_owner(connection, owner))
 
-    def vote(self, owners: Sequence[str], request_id: str, vote: Vote, reason: str = "") -> bool:
+    def vote(
+        self,
+        owners: Sequence[str],
+        request_id: str,
+        vote: Vote,
+        reason: str = "",
+        shown: Key | None = None,
+    ) -> bool:
         """See `Past.vote`."""
         return self._database.write(
-            lambda connection: past.vote(connection, owners, request_id, vote, reason)
+            lambda connection: past.vote(connection, owners, request_id, vote, reason, shown)
         )
 
     def flush(self) -> None:
