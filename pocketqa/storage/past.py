@@ -9,7 +9,19 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..dialogue import Key, Listed, Record, Turn, Vote
@@ -193,19 +205,16 @@ def vote(
     shown: Key | None = None,
 ) -> bool:
     """See `Past.vote`."""
-    theirs = dialogues.c.owner.in_([clean(owner) for owner in owners])
+    whose: list[ColumnElement[bool]] = [dialogues.c.owner.in_([clean(owner) for owner in owners])]
     if shown:
-        names = (
-            dialogues.c.owner == clean(shown.owner),
-            dialogues.c.dialogue == clean(shown.dialogue),
-        )
-        theirs = or_(theirs, and_(*names))
+        owner, dialogue = clean(shown.owner), clean(shown.dialogue)
+        whose.append(and_(dialogues.c.owner == owner, dialogues.c.dialogue == dialogue))
     latest = (
         select(turns.c.id)
         .select_from(_BOTH)
         .where(
             turns.c.request_id == clean(request_id),
-            theirs,
+            or_(*whose),
         )
         .order_by(turns.c.id.desc())
         .limit(1)
