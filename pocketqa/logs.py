@@ -99,11 +99,12 @@ def formatter(config: Config) -> logging.Formatter:
 
 
 def secrets_of(config: Config) -> list[str]:
-    """What must never be in the log, also as it stands in JSON; the longest first."""
+    """What must never be in the log, also as Python and JSON write it; the longest first."""
     found = {config.secret_key, config.engine_key, config.admin_key}
     for address in (config.database_url, config.message_queue):
         found |= {password := urlsplit(address).password or "", unquote(password)}
-    shown = {form for secret in found for form in (secret, json.dumps(secret)[1:-1])}
+    found |= {repr(secret)[1:-1] for secret in found}
+    shown = found | {json.dumps(form, ensure_ascii=False)[1:-1] for form in found}
     return sorted((each for each in shown if len(each) >= SHORTEST), key=len, reverse=True)
 
 

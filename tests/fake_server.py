@@ -1,14 +1,15 @@
 """Started by `servers.fake_server`: the real server, index and page, with a scripted model.
 
 `FAKE_TEXT` is what the model says, `FAKE_PAUSE_S` how long it takes for a character, and with
-`FAKE_BUSY` it computes all the while. A question with 出错 in it makes the model
-fail, one with 说个不停 makes it say it forty times.
+`FAKE_BUSY` it computes all the while; it loads for `FAKE_LOAD_S`. A question with 出错 in it makes
+the model fail, one with 说个不停 makes it say it forty times.
 """
 
 from pocketqa import server  # first of all imports: it patches the process
 
 # isort: split
 import os
+import time
 
 from fakes import FakeModel
 
@@ -30,5 +31,10 @@ if __name__ == "__main__":
     pause_s = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
     busy = "FAKE_BUSY" in os.environ
     model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s, busy=busy)
-    engine = Engine(lambda: model, settings.queue_size, max_streams=settings.max_streams)
+
+    def load():
+        time.sleep(float(os.environ.get("FAKE_LOAD_S", "0")))
+        return model
+
+    engine = Engine(load, settings.queue_size, max_streams=settings.max_streams)
     server.run(server.build_app(settings, engine), settings)

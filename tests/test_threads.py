@@ -14,6 +14,7 @@ from pocketqa.threads import Channel, Worker, start_native_thread
 PATCHED = """
 from gevent import monkey
 monkey.patch_all()
+import contextvars
 import time
 import gevent
 from pocketqa.threads import Channel, Worker, start_native_thread
@@ -53,6 +54,12 @@ worker = Worker()
 ticks = 0
 worker.run(busy, 0.3)
 assert ticks > 10, ticks
+asked = contextvars.ContextVar("asked")
+def answer(name):
+    asked.set(name)
+    gevent.sleep(0.01)
+    assert worker.run(asked.get) == name
+gevent.joinall([gevent.spawn(answer, name) for name in "ab"], raise_error=True)
 try:
     worker.run(lambda: 1 / 0)
 except ZeroDivisionError:
