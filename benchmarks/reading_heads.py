@@ -54,17 +54,24 @@ def worth(loaded: model.LoadedModel, question: str, passage: Passage, gold: str)
     content = messages[-1]["content"]
     text_at = content.index(passage.text)
     answer_at = content.index(gold, text_at)
+    places = loaded.places(messages)
+    if places is None:
+        raise SystemExit("the template does not show the message as it is")
+    in_answer = _within(places, answer_at, len(gold))
+    in_text = _within(places, text_at, len(passage.text))
     shape = network.shape
     result = np.zeros((shape.layers, shape.heads))
     for layer in range(shape.layers):
         for head in range(shape.heads):
-            look = loaded.spread(messages, network.look(cache, 0, layer, head))
-            if look is None:
-                raise SystemExit("the template does not show the message as it is")
-            on_answer = look[answer_at : answer_at + len(gold)].sum()
-            on_text = look[text_at : text_at + len(passage.text)].sum()
-            result[layer, head] = on_answer / (on_text + 1e-9) - len(gold) / len(passage.text)
+            look = network.look(cache, 0, layer, head)
+            share = look[in_answer].sum() / (look[in_text].sum() + 1e-9)
+            result[layer, head] = share - in_answer.sum() / in_text.sum()
     return result
+
+
+def _within(places: np.ndarray, begin: int, length: int) -> np.ndarray:
+    """Which tokens have some of the characters."""
+    return (places[:, 1] > begin) & (places[:, 0] < begin + length)
 
 
 def main() -> None:

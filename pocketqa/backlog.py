@@ -16,6 +16,9 @@ from urllib.parse import parse_qs
 UNSENT_BYTES = 32_768
 """What the operating system takes of a connection beyond what is on its way."""
 
+MOST_AT_ONCE = 16
+"""Packets of one answer to a poll: python-engineio's own clients take no more, and hang up."""
+
 log = logging.getLogger(__name__)
 
 _WEBSOCKET = "pocketqa_websocket"
@@ -62,7 +65,8 @@ class Backlogs:
         socket.close(wait=False, abort=True, reason=self._engine.reason.SERVER_DISCONNECT)
 
     def _new_queue(self) -> _Queue:
-        return _Queue(self._make_queue(), self._limit, self._overflow)
+        empty = self._engine.get_queue_empty_exception()
+        return _Queue(self._make_queue(), self._limit, self._overflow, empty)
 
     def _overflow(self, queue: _Queue) -> None:
         for engine_sid, socket in list(self._engine.sockets.items()):
@@ -84,8 +88,15 @@ class _Queue:
     """A connection's queue, counted. What has been taken counts until more is asked for: only then
     has it been written."""
 
-    def __init__(self, queue: Any, limit: int, overflow: Callable[[_Queue], None]) -> None:
+    def __init__(
+        self,
+        queue: Any,
+        limit: int,
+        overflow: Callable[[_Queue], None],
+        empty: type[Exception],
+    ) -> None:
         self.unread = 0
+        self._empty, self._at_once = empty, 0
         self._queue, self._limit, self._overflow = queue, limit, overflow
         self._taken = 0
         self._is_full = False
@@ -105,9 +116,12 @@ class _Queue:
         """Take a packet."""
         if block:
             self.unread -= self._taken
-            self._taken = 0
+            self._taken = self._at_once = 0
+        elif self._at_once == MOST_AT_ONCE:
+            raise self._empty
         packet = self._queue.get(block, timeout)
         self._taken += _size(packet)
+        self._at_once += 1
         return packet
 
     def task_done(self) -> None:

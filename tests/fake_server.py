@@ -2,13 +2,15 @@
 
 `FAKE_TEXT` is what the model says, `FAKE_PAUSE_S` how long it takes for a character, and with
 `FAKE_BUSY` it computes all the while; it loads for `FAKE_LOAD_S`. A question with 出错 in it makes
-the model fail, one with 说个不停 makes it say it forty times.
+the model fail, one with 说个不停 makes it say it forty times. `{}` in the text is the question's
+标记…, if it has one.
 """
 
 from pocketqa import server  # first of all imports: it patches the process
 
 # isort: split
 import os
+import re
 import time
 
 from fakes import FakeModel
@@ -23,7 +25,10 @@ class Scripted(FakeModel):
     def answer(self, messages):
         if "出错" in messages[-1]["content"]:
             raise RuntimeError("planted")
-        return super().answer(messages) * (40 if "说个不停" in messages[-1]["content"] else 1)
+        asked = messages[-1]["content"]
+        mark = re.search("标记([0-9a-f]+)", asked)
+        text = super().answer(messages).replace("{}", mark[1] if mark else "")
+        return text * (40 if "说个不停" in asked else 1)
 
 
 if __name__ == "__main__":

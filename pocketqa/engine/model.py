@@ -73,25 +73,33 @@ class LoadedModel:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
-    def spread(self, messages: list[Message], weights: np.ndarray) -> np.ndarray | None:
-        """The weights of a prompt's tokens, put on the characters of the last message.
+    def places(self, messages: list[Message]) -> np.ndarray | None:
+        """Where each token of a prompt begins and ends in the last message: int (tokens, 2).
 
-        Returns:
-            float32 (characters,); None where the template does not show the message as it is.
+        A token outside of it has places below 0 or beyond its end; None where the template does
+        not show the message as it is.
         """
         text = self.tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=False
         )
-        content = messages[-1]["content"]
-        begin = text.rfind(content)
+        begin = text.rfind(messages[-1]["content"])
         encoded = self.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
-        places = encoded["offset_mapping"]
-        if begin < 0 or len(places) != len(weights):
+        return np.array(encoded["offset_mapping"], int) - begin if begin >= 0 else None
+
+    def spread(self, messages: list[Message], weights: np.ndarray) -> np.ndarray | None:
+        """The weights of a prompt's tokens, put on the characters of the last message.
+
+        Returns:
+            float32 (characters,); None where `places` gives none.
+        """
+        places = self.places(messages)
+        if places is None or len(places) != len(weights):
             return None
-        found = np.zeros(len(text), np.float32)
+        found = np.zeros(len(messages[-1]["content"]), np.float32)
         for (start, end), weight in zip(places, weights, strict=True):
-            found[start:end] += weight / max(1, end - start)
-        return found[begin : begin + len(content)]
+            if end > 0:
+                found[max(0, start) : end] += weight / max(1, end - start)
+        return found
 
     def logits(self, ids: Sequence[int]) -> torch.Tensor:
         """The logits after each of `ids`, shape (n, vocabulary), for measuring quality."""
