@@ -32,7 +32,7 @@ def add_routes(views: Blueprint, desk: Desk) -> None:
         days = _days()
         since = time.time() - days * 86400
         statistics = desk.statistics
-        by_day, by_hour = statistics.days(since), statistics.hours(since)
+        by_day, by_hour = _each_day(statistics.days(since), days), statistics.hours(since)
         charts: list[tuple[str, Chart, list[Count]]] = [("hours", _chart(by_hour), by_hour)]
         if days > 1:
             charts.insert(0, ("days", _chart(by_day), by_day))
@@ -84,6 +84,15 @@ def add_routes(views: Blueprint, desk: Desk) -> None:
     def changes() -> ResponseReturnValue:
         """What was changed here, and by whom."""
         return page("changes", found=desk.worker.run(desk.changes.latest, CHANGES))
+
+
+def _each_day(counted: list[Count], days: int) -> list[Count]:
+    """The last `days` days, also those on which nobody asked."""
+    found = {each.bucket: each for each in counted}
+    noon = time.mktime((*time.localtime()[:3], 12, 0, 0, 0, 0, -1))
+    wanted = [noon - back * 86400 for back in range(days - 1, -1, -1)]
+    names = [time.strftime("%Y-%m-%d", time.localtime(at)) for at in wanted]
+    return [found.get(name, Count(name)) for name in names]
 
 
 def _days() -> int:
