@@ -14,6 +14,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp lint
 	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/services.py
 	@$(BIN)/python -m pocketqa model fetch
 	@$(BIN)/python -m pytest
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from flask_socketio import SocketIO
 
-from . import admin_views, identity, indexing, models, packets, rates, upload_views, views
+from . import (
+    admin_views,
+    identity,
+    indexing,
+    models,
+    packets,
+    rates,
+    shared,
+    upload_views,
+    views,
+)
 from . import config as configuration
 from .changes import Changes
 from .compression import Compressed
@@ -91,6 +101,9 @@ def create_app(
         static_folder=str(configuration.data_folder("static")),
     )
     origins = Origins(config.origins)
+    memory = Memory(config.replay_mb << 20, config.replay_s)
+    queue = config.message_queue
+    instances = shared.Shared(queue, memory, config.replay_s) if queue else None
     socketio = SocketIO(
         app,
         async_mode="gevent",
@@ -99,30 +112,35 @@ def create_app(
         manage_session=False,
         max_http_buffer_size=config.max_packet_bytes,
         cors_allowed_origins=origins.allow,
+        client_manager=instances.rooms if instances else None,
     )
     app.wsgi_app = behind(config.proxies, app.wsgi_app)  # type: ignore[method-assign]
     uploads = Uploads(config)
     services = assemble(config, OffHub(knowledge, metrics), model, uploads, dialogues)
-    running = Running(config.answers_per_connection, config.max_streams)
+    elsewhere = instances.elsewhere if instances else None
+    running = Running(config.answers_per_connection, config.max_streams, elsewhere)
     secret = identity.secret(config)
     cookies = Cookies(secret)
     visitors = Visitors(
         cookies,
-        Rates(config.rate, rates.storage_of(config.message_queue)),
+        Rates(config.rate, rates.storage_of(queue), shared.OPTIONS if queue else None),
         ApiKeys(database),
         require_key=config.require_key,
         per_address=config.connections_per_address,
     )
     ownership = Ownership(secret, config.rooms)
-    replay = Memory(config.replay_mb << 20, config.replay_s)
+    replay: Replay = instances.replay if instances else memory
     delivery = Delivery(socketio, replay, config.backlog_kb << 10)
     observer = Observer(metrics, log_text=config.log_text)
     Events(socketio, services, ownership, running, delivery, visitors, origins, observer)
     Control(socketio, visitors, ownership, running, replay, delivery, dialogues)
     Gate(socketio.server, config.connections_per_address)
+    if instances:
+        instances.start(socketio, running, delivery)
 
     def state() -> dict[str, Any]:
-        return readiness(model, knowledge, housekeeping, running)
+        parts = {"message_queue": instances.state} if instances else {}
+        return {**readiness(model, knowledge, housekeeping, running), **parts}
 
     show(metrics, model, visitors, running, replay, state)
     app.register_blueprint(views.blueprint(state, cookies, metrics, config.admin_key))
@@ -146,6 +164,7 @@ def create_app(
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
     app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
     app.extensions["engine"] = model
+    app.extensions["shared"] = instances
     app.extensions["metrics"] = metrics
     app.extensions["ending"] = Ending(socketio, running, delivery, config.grace_s)
     app.extensions["uploads"] = uploads

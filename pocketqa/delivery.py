@@ -106,7 +106,10 @@ class Delivery:
 
     def is_heard(self, answer: Answer) -> bool:
         """Whether anybody who is connected here gets an answer's frames."""
-        heard_in, request_id = answer.heard_in, answer.request.request_id
+        return self.hears(answer.heard_in, answer.request.request_id)
+
+    def hears(self, heard_in: str, request_id: str) -> bool:
+        """The same of an answer that may be made by another instance."""
         there = [sid for sid, _ in self._participants(heard_in)]
         return any(map(self.is_connected, [*there, *self.followers(heard_in, request_id)]))
 

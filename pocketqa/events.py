@@ -136,7 +136,10 @@ class Events:
         )
 
     def _check_room(self, request: Request) -> None:
-        if request.named_room and self._delivery.is_connected(request.room):
+        if not request.named_room:
+            return
+        room, others = request.room, self._running.elsewhere
+        if self._delivery.is_connected(room) or others.has(room):
             raise RequestError(
                 "forbidden_room",
                 "字段 room:这是其他连接的私有房间",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from limits import RateLimitItem, parse_many
 from limits.errors import ConfigurationError, StorageError
@@ -28,11 +29,14 @@ class Rates:
     Args:
         rate: limits such as `30/minute;1000/day`; `off` for none.
         storage: where they are counted: an address of `limits`; `memory://` for this process.
+        options: of the connection there.
     """
 
-    def __init__(self, rate: str, storage: str = "memory://") -> None:
+    def __init__(
+        self, rate: str, storage: str = "memory://", options: Mapping[str, Any] | None = None
+    ) -> None:
         self._limits = parsed(rate)
-        self._limiter = MovingWindowRateLimiter(_opened(storage))
+        self._limiter = MovingWindowRateLimiter(_opened(storage, options or {}))
 
     def ask(self, identity: Identity, address: str) -> None:
         """Count a question.
@@ -89,9 +93,9 @@ def storage_of(message_queue: str) -> str:
     return message_queue or "memory://"
 
 
-def _opened(address: str) -> Storage:
+def _opened(address: str, options: Mapping[str, Any]) -> Storage:
     try:
-        storage = storage_from_string(address, wrap_exceptions=True)
+        storage = storage_from_string(address, wrap_exceptions=True, **options)
     except ConfigurationError:
         raise PocketQAError(
             "bad_config",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -142,10 +142,14 @@ class Memory:
         limit: bytes of all buffers together; the one that ended first is forgotten first. Where
             only running ones are left, the largest of them loses its first frames.
         keep_s: how long an ended one is kept.
+
+    Attributes:
+        forgotten: called with the name of each ended one that is forgotten for these.
     """
 
     def __init__(self, limit: int, keep_s: float) -> None:
         self._limit, self._keep_s = limit, keep_s
+        self.forgotten: Callable[[Name], None] | None = None
         self._size = 0
         self._running: dict[Name, _Buffer] = {}
         self._ended: OrderedDict[Name, _Buffer] = OrderedDict()
@@ -201,6 +205,12 @@ class Memory:
             yield frame
             at += 1
 
+    def held(self, name: Name) -> list[Frame]:
+        """The frames of a running answer that are there."""
+        with self._lock:
+            buffer = self._running.get(name)
+            return list(buffer.frames) if buffer else []
+
     def _forget_old(self) -> None:
         """Keep to the limits of time and memory."""
         late = time.monotonic() - self._keep_s
@@ -209,7 +219,10 @@ class Memory:
             assert oldest.ended is not None
             if oldest.ended > late and self._size <= self._limit:
                 return
-            self._forget(self._ended.popitem(last=False)[1])
+            name, oldest = self._ended.popitem(last=False)
+            self._forget(oldest)
+            if self.forgotten:
+                self.forgotten(name)
         while self._size > self._limit:
             largest = max(self._running.values(), key=lambda each: each.size)
             if len(largest.frames) <= 1:

@@ -66,6 +66,10 @@ class Elsewhere(Protocol):
         """Whether anybody at another instance listens to an answer."""
         ...
 
+    def has(self, sid: str) -> bool:
+        """Whether a connection of another instance is called so."""
+        ...
+
 
 class Alone:
     """`Elsewhere` where there is no other instance."""
@@ -87,6 +91,10 @@ class Alone:
 
     def hears(self, heard_in: str, request_id: str) -> bool:
         """See `Elsewhere.hears`."""
+        return False
+
+    def has(self, sid: str) -> bool:
+        """See `Elsewhere.has`."""
         return False
 
 

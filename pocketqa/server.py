@@ -127,6 +127,8 @@ def _finish(app: Flask, *, at_once: bool = False) -> None:
     app.extensions["engine"].close()
     app.extensions["housekeeping"].close()
     app.extensions["database"].close()
+    if shared := app.extensions["shared"]:
+        shared.close()
     ending.hang_up()
 
 

@@ -20,6 +20,7 @@ os.environ.setdefault("POCKETQA_RATE", "off")
 os.environ.setdefault("POCKETQA_CONNECTIONS_PER_ADDRESS", "0")
 
 from postgres import Postgres, binaries
+from redises import RedisServer, binary
 from servers import ROOT, Client, Server, fake_server, real_server
 
 from pocketqa import indexing
@@ -66,6 +67,18 @@ def postgres() -> Iterator[Postgres]:
         missing("initdb and pg_ctl; on Debian: apt install postgresql")
     assert found is not None
     server = Postgres(found)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server."""
+    found = binary()
+    if found is None:
+        missing("redis-server; on Debian: apt install redis-server")
+    assert found is not None
+    server = RedisServer(found)
     yield server
     server.close()
 

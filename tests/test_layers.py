@@ -44,10 +44,10 @@ HOMES = {
     "httpx2": {"engine"},
     "flask": {"control", "events", "views", "upload_views", "admin_views", "app", "server"},
     "werkzeug": {"admin_views", "gate", "upload_views"},
-    "flask_socketio": {"control", "delivery", "ending", "events", "watch", "app"},
+    "flask_socketio": {"control", "delivery", "ending", "events", "shared", "watch", "app"},
     "gevent": {"threads", "server"},
     "geventwebsocket": {"server"},
-    "socketio": {"client", "packets"},
+    "socketio": {"client", "packets", "shared"},
     "click": {
         "cli",
         "cli_client",
