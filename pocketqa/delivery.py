@@ -148,9 +148,8 @@ class Delivery:
 
     def hang_up(self) -> None:
         """End all connections, so that their clients look for a server again."""
-        engine = self._socketio.server.eio
-        for engine_sid in list(engine.sockets):
-            self._socketio.start_background_task(engine.disconnect, engine_sid)
+        for engine_sid in list(self._socketio.server.eio.sockets):
+            self._backlogs.drop(engine_sid)  # after a goodbye, some would not come back
 
     def _follow(
         self,
