@@ -32,7 +32,7 @@ REPLY_S = 5
 log = logging.getLogger(__name__)
 
 
-class Rooms(socketio.RedisManager):  # type: ignore[misc]
+class Rooms(socketio.RedisManager):
     """Emits to rooms wherever they are heard, and answers what other instances ask."""
 
     def __init__(self, url: str, link: Link, streams: Streams, instance: str) -> None:
