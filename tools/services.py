@@ -1,4 +1,4 @@
-"""See to it that the tests find Redis and PostgreSQL: Debian's, installed where we may.
+"""See to it that the tests find Redis, PostgreSQL and nginx: Debian's, installed where we may.
 
 The tests start servers of their own in temporary folders; no service is left running. Without them
 the tests of several instances are skipped; under CI=true that is a failure.
@@ -21,6 +21,8 @@ def missing() -> list[str]:
     packages = [] if shutil.which("redis-server") else ["redis-server"]
     if not shutil.which("initdb") and not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         packages.append("postgresql")
+    if not shutil.which("nginx") and not Path("/usr/sbin/nginx").exists():
+        packages.append("nginx-light")
     return packages
 
 
