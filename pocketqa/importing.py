@@ -18,6 +18,7 @@ from . import confinement
 from .errors import KnowledgeError, PocketQAError
 from .ingest import BOMB
 from .passages import Fault, Passage
+from .threads import Worker
 
 FILE, RESULT = "file", "result.json"
 LONGEST_NAME = 100
@@ -31,10 +32,10 @@ class Read:
     faults: list[Fault]
 
 
-def read(name: str, stream: IO[bytes], seconds: float) -> Read:
+def read(name: str, stream: IO[bytes], seconds: float, worker: Worker) -> Read:
     """Read a file in a process that may do little, for at most `seconds` of processor time.
 
-    Call it in the hub's thread: the calling greenlet waits.
+    Call it in the hub's thread: the calling greenlet waits. What was read is taken up by `worker`.
 
     Raises:
         KnowledgeError: `bad_knowledge` where the process came to no result, `timeout`, and those
@@ -46,7 +47,7 @@ def read(name: str, stream: IO[bytes], seconds: float) -> Read:
         with (folder / FILE / safe_name(name)).open("wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
         status = confinement.run("pocketqa.importing", [str(folder), str(seconds)], folder, seconds)
-        return _result(folder, status)
+        return worker.run(_result, folder, status)
 
 
 def safe_name(name: str) -> str:

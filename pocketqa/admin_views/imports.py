@@ -33,7 +33,7 @@ def add_routes(views: Blueprint, desk: Desk) -> None:
         try:
             if not file or not name:
                 raise KnowledgeError("bad_field", "请选择一个文件", "choose a file first")
-            read = importing.read(name, file.stream, desk.config.upload_seconds)
+            read = importing.read(name, file.stream, desk.config.upload_seconds, desk.worker)
             change = None
             if read.passages and not only_check:
                 change = desk.worker.run(
