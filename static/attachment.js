@@ -1,5 +1,6 @@
 // The file that is asked: chosen, dropped or pasted; sent with its progress; shown as a chip.
 
+import { accessKey } from './access.js';
 import { byId, element, icon, iconButton, wordButton } from './dom.js';
 import { lang, say } from './locale.js';
 import { keepTab, recallTab } from './session.js';
@@ -29,7 +30,10 @@ export function setUpAttachment({ onChange, onSummarise }) {
   const remove = () => {
     sending?.abort();
     sending = null;
-    if (upload) fetch(`upload/${encodeURIComponent(upload.upload_id)}`, { method: 'DELETE' }).catch(() => {});
+    if (upload) {
+      const headers = accessKey() ? { Authorization: `Bearer ${accessKey()}` } : {};
+      fetch(`upload/${encodeURIComponent(upload.upload_id)}`, { method: 'DELETE', headers }).catch(() => {});
+    }
     clear();
     byId('attach').focus();
   };
@@ -120,6 +124,7 @@ function post(file, on) {
   form.append('file', file);
   const request = new XMLHttpRequest();
   request.open('POST', 'upload');
+  if (accessKey()) request.setRequestHeader('Authorization', `Bearer ${accessKey()}`);
   request.responseType = 'json';
   request.upload.addEventListener('progress', ({ loaded, total }) => on.progress(total ? loaded / total : 0));
   request.upload.addEventListener('load', () => on.progress(1));

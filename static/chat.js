@@ -3,6 +3,7 @@
 import { setUpVotes } from './actions.js';
 import { setUpAttachment } from './attachment.js';
 import { setUpComposer } from './composer.js';
+import { askForKey, setUpAccess } from './access.js';
 import { connect } from './connection.js';
 import { setUpDialogues } from './dialogues.js';
 import { byId, questionButtons } from './dom.js';
@@ -51,8 +52,10 @@ function refresh() {
   }
 }
 
-function connectionState(state, message) {
-  showConnection(state, message);
+function connectionState(state, message, code) {
+  const locked = code === 'unauthorized';
+  showConnection(locked ? 'locked' : state, message);
+  askForKey(locked);
   if (state === 'connected') talk.regained();
   else talk.lost();
   refresh();
@@ -114,6 +117,7 @@ showExamples();
 byId('welcome').hidden = hasBegun(); // its turns are on their way
 showStarting();
 loadMarkdown();
+setUpAccess(() => connection?.reopen());
 connection = await connect({ state: connectionState, frame: talk.frame, queue: talk.queue });
 if (connection) talk.useConnection(connection);
 refresh();

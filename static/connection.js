@@ -1,5 +1,6 @@
 // The Socket.IO connection: keeps itself up, sends requests, hands on frames and its own state.
 
+import { accessKey } from './access.js';
 import { lang } from './locale.js';
 
 const REPLY_TIMEOUT_MS = 30_000;
@@ -8,7 +9,7 @@ const ASLEEP_MS = 45_000;
 /**
  * Connect to this page's own server.
  *
- * `on.state(state, message)` hears 'connected', 'lost', 'refused' and 'broken'; `on.frame(data)`
+ * `on.state(state, message, code)` hears 'connected', 'lost', 'refused' and 'broken'; `on.frame(data)`
  * and `on.queue(data)` hear the server. Returns null when the client library is missing.
  */
 export async function connect(on) {
@@ -21,7 +22,7 @@ export async function connect(on) {
     transports: ['websocket', 'polling'],
     tryAllTransports: true, // else a proxy that refuses WebSocket would end the attempt
     reconnectionDelayMax: 5000,
-    auth: (give) => give({ lang: lang() }),
+    auth: (give) => give({ lang: lang(), ...(accessKey() && { key: accessKey() }) }),
   });
   socket.on('connect', () => on.state('connected'));
   socket.on('disconnect', (reason) => {
@@ -33,8 +34,9 @@ export async function connect(on) {
   socket.on('connect_error', (error) => {
     if (socket.active) on.state('lost');
     else {
-      on.state('refused', error.message);
-      setTimeout(() => socket.connect(), 5000);
+      on.state('refused', error.message, error.data?.code);
+      // Whoever needs a key enters it first.
+      if (error.data?.code !== 'unauthorized') setTimeout(() => socket.connect(), 5000);
     }
   });
   for (const event of ['CHAT_SS', 'QA_SS', 'SUM_SS', 'GEN_SS']) {

@@ -26,7 +26,7 @@ export function showStarting() {
   later(SLOW_START_MS, 'lost', 'connecting');
 }
 
-/** Show what connection.js reports: 'connected', 'lost', 'refused' or 'broken'. */
+/** Show what connection.js reports: 'connected', 'lost', 'refused' or 'broken'; or 'locked'. */
 export function showConnection(state, message) {
   if (state === 'connected') {
     const told = line.dataset.state === 'lost';

@@ -128,4 +128,7 @@ export default {
   back: 'Connected again',
   broken: 'Files of this page are missing (static/vendor). Please tell the operator.',
   refused: 'The server refused the connection: {message}',
+  locked: 'A valid access key is needed: ask the operator for one',
+  accessKey: 'Access key',
+  enter: 'Enter',
 };

@@ -128,4 +128,7 @@ export default {
   back: '已重新连接',
   broken: '页面的文件不完整，请联系管理员（缺少 static/vendor）。',
   refused: '服务器拒绝了连接：{message}',
+  locked: '需要有效的访问密钥，请向管理员索取',
+  accessKey: '访问密钥',
+  enter: '进入',
 };
