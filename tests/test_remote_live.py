@@ -60,6 +60,7 @@ def environment(fake: FakeOpenAI, index: Path, home: Path) -> dict[str, str]:
     return {
         "POCKETQA_INDEX": str(index),
         "POCKETQA_HOME": str(home),
+        "POCKETQA_KEEP_ANSWERING_S": "0",
         "POCKETQA_ENGINE_URL": fake.url,
         "POCKETQA_ENGINE_KEY": "sk-hush",
         "POCKETQA_LOG_LEVEL": "DEBUG",
