@@ -15,7 +15,7 @@ from servers import Client, Server, fake_server, text_of
 from pocketqa.dialogue import Key, Record
 from pocketqa.storage import Database, Turns
 
-KILLS = int(os.environ.get("POCKETQA_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("POCKETQA_TEST_KILLS", "2"))
 CLIENTS = 4
 PAUSE_S = 0.01
 """A character of the model; an answer takes about a second and a half."""

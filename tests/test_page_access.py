@@ -28,8 +28,7 @@ def check(page: Page, view: str) -> None:
     assert page.evaluate(overflow) == 0, view
 
 
-@THEMES
-@pytest.mark.parametrize(("width", "lang"), [(320, "en"), (1280, "zh")])
+@pytest.mark.parametrize(("width", "lang", "scheme"), [(320, "en", "light"), (1280, "zh", "dark")])
 def test_no_view_has_a_violation(
     visit: Callable[..., Visit], fake_server: Server, scheme: str, width: int, lang: str
 ) -> None:
