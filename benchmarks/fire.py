@@ -27,7 +27,7 @@ from wanderers import Tally, wander
 
 from pocketqa import indexing
 
-MARKED = "标记{}：" + "".join(f"这是写给您的第{n}句，一字不差才算数。" for n in "一二三四五六七八")
+MARKED = "标记{}：" + "".join(f"这是写给您的第{n}句，一字不差才算数。" for n in "一二三")
 LIMITS = {"POCKETQA_RATE": "off", "POCKETQA_CONNECTIONS_PER_ADDRESS": "0"}
 
 

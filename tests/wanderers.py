@@ -11,7 +11,7 @@ from typing import Any
 
 import socketio
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 """How long the last frame of an answer may take."""
 WAYS = ("listen", "listen", "listen", "drop", "reload", "stop", "poll")
 """What a client does with an answer; `reload` forgets all but what a page keeps."""
@@ -39,7 +39,7 @@ class Wanderer:
         self._url, self._number, self._tally, self._room = url, number, tally, room
         self._random = random.Random(number)
         self._frames: dict[str, list[dict[str, Any]]] = {}
-        self._foreign: dict[str, list[dict[str, Any]]] = {}
+        self._own: set[str] = set()
         self._wake = asyncio.Event()
         self._sio = socketio.AsyncClient()
 
@@ -63,6 +63,7 @@ class Wanderer:
         if self._room:
             request["room"] = self._room
         self._frames = {mark: []}
+        self._own.add(mark)
         if not self._sio.connected:
             self._tally.dropped += 1
             await self._connect()
@@ -128,7 +129,7 @@ class Wanderer:
         mark = data["request_id"]
         if mark in self._frames:
             self._frames[mark].append(data)
-        elif not self._room:
+        elif mark not in self._own and not self._room:
             self._fault(mark, f"foreign frame at client {self._number}: {data['delta']!r}")
         self._wake.set()
 
