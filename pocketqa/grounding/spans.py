@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -48,10 +49,10 @@ def shortest(answer: str, question: str, text: str) -> str:
     said, asked = frozenset(terms(answer)), frozenset(terms(question))
     best, most = "", 0.0
     for sentence in sentences(text):
-        for stretch in _stretches(sentence):
-            held = frozenset(terms(stretch))
-            share = len(said & held) / max(1, len(said))
-            worth = share + ASKED * len(asked & held) / max(1, len(asked))
+        for begin, end in _stretches(sentence):
+            stretch = sentence[begin:end]
+            share = _share(said, stretch)
+            worth = share + ASKED * _share(asked, stretch)
             if share >= ENOUGH and (worth, -len(stretch)) > (most, -len(best)):
                 best, most = stretch, worth
     return best.strip(_JOINTS)
@@ -93,32 +94,26 @@ def most_read(
 
 
 def _share(answer: frozenset[str], text: str) -> float:
-    """How much of an answer's terms a text has."""
+    """How much of an answer's or question's terms a text has."""
     return len(answer.intersection(terms(text))) / max(1, len(answer))
 
 
 def _densest(sentence: str, look: np.ndarray, answer: frozenset[str]) -> str:
     """The clauses with most attention, and most of the answer, for their length."""
-    ends = np.cumsum([0, *(len(each) for each in _CLAUSE.findall(sentence) if each)])
     read = np.concatenate([[0.0], np.cumsum(look)])
 
     def worth(begin: int, end: int) -> float:
         attention = (read[end] - read[begin]) / (read[-1] or 1.0)
         return (attention + SAID * _share(answer, sentence[begin:end])) / (end - begin) ** SHORT
 
-    begin, end = max(
-        (
-            (begin, end)
-            for n, begin in enumerate(ends)
-            for end in ends[n + 1 : n + 1 + MOST_CLAUSES]
-        ),
-        key=lambda at: worth(*at),
-    )
+    begin, end = max(_stretches(sentence), key=lambda at: worth(*at))
     return sentence[begin:end]
 
 
-def _stretches(sentence: str) -> Iterator[str]:
-    clauses = [each for each in _CLAUSE.findall(sentence) if each]
-    for begin in range(len(clauses)):
-        for end in range(begin + 1, min(len(clauses), begin + MOST_CLAUSES) + 1):
-            yield "".join(clauses[begin:end])
+def _stretches(sentence: str) -> Iterator[tuple[int, int]]:
+    """Where stretches of whole clauses begin and end."""
+    ends = list(accumulate(map(len, _CLAUSE.findall(sentence)), initial=0))
+    for n, begin in enumerate(ends):
+        for end in ends[n + 1 : n + 1 + MOST_CLAUSES]:
+            if end > begin:  # the last match is empty
+                yield begin, end
