@@ -25,6 +25,11 @@ BEHIND_BYTES = 16_384
 """Who has so much unread reads too slowly for a frame a token: deltas are joined."""
 JOIN_S = 0.3
 """… but those who read as well wait for no longer than this."""
+FRAMES_A_SECOND = 400
+"""Of all answers together: where many are given at once, each comes in larger pieces, and the hub
+stays free for those who ask."""
+GATHERED_S = 0.03
+"""Deltas that come within this time are one in any case."""
 AHEAD_BYTES = 262_144
 """Who follows a buffer is sent so much before it has been read."""
 LINGER_S = 2.0
@@ -45,6 +50,7 @@ class Delivery:
         self._backlogs = Backlogs(socketio.server, backlog, socketio.start_background_task)
         self._ahead = min(AHEAD_BYTES, backlog // 2)
         self._following: dict[tuple[str, str], dict[str, object]] = {}
+        self._speaking: set[Name] = set()
 
     def open(self, answer: Answer) -> None:
         """Make the buffer of an accepted answer, and let its asker into the room."""
@@ -58,6 +64,10 @@ class Delivery:
     def send(self, answer: Answer, frame: Frame) -> None:
         """Send the next frame of an answer."""
         request = answer.request
+        if frame["data"]["finish_reason"] is None:
+            self._speaking.add(answer.name)
+        else:
+            self._speaking.discard(answer.name)
         self._replay.append(answer.name, frame)
         self._socketio.emit(
             EVENTS[request.event],
@@ -71,7 +81,10 @@ class Delivery:
         self._to(sid, EVENTS[event], frame)
 
     def let_read(self, answer: Answer) -> None:
-        """Wait a little while one of the readers is behind: meanwhile deltas become one."""
+        """Wait a little where many answers are given, or a reader is behind: meanwhile deltas
+        become one."""
+        if (pause := len(self._speaking) / FRAMES_A_SECOND) > GATHERED_S:
+            self._socketio.sleep(pause)
         end = time.monotonic() + JOIN_S
         while self._is_behind(answer.heard_in) and time.monotonic() < end:
             self._socketio.sleep(0.02)

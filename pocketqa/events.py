@@ -72,7 +72,6 @@ class Events:
             return  # a client's own event of that name
         self._visitors.leave(sid)
         self._delivery.leave(sid, vanished="ping timeout" in reason)
-        self._watch.look()
 
     def _handler(self, event: str) -> Any:
         def handle(*payload: object) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Packet(packet.Packet):
     """
 
     data: Any
+    uses_binary_events = False  # it need not look for bytes in each frame
 
     def __init__(self, *given: Any, encoded_packet: Any = None, **named: Any) -> None:
         # The library decodes nothing where nothing came, and takes it for an event.

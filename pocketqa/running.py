@@ -177,12 +177,15 @@ class Running:
         """What runs in a dialogue."""
         return [answer for answer in self if answer.key == key]
 
-    def moved_up(self) -> list[Answer]:
-        """Those whose turn is nearer than they were told; from now on they have been told."""
+    def moved_up(self, near: int | None = None) -> list[Answer]:
+        """Those whose turn is nearer than they were told; from now on they have been told.
+
+        With `near` only those that have no more answers than so many before them.
+        """
         moved = []
         for name, position in self._positions().items():
             answer = self._answers[name]
-            if position < answer.position:
+            if position < answer.position and (near is None or position <= near):
                 answer.position = position
                 moved.append(answer)
         return moved

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
 """Pause between two looks: what moves up within it is told once."""
+NEAR, FAR_S = 10, 1.0
+"""Who has more answers than so many before it is told so often."""
 
 
 class Watch:
@@ -29,6 +31,7 @@ class Watch:
         self._socketio, self._running, self._delivery = socketio, running, delivery
         self._keep_s = keep_s
         self._is_watching = False
+        self._told_all = 0.0
 
     def start(self) -> None:
         """Look from now on; harmless while it does."""
@@ -38,7 +41,10 @@ class Watch:
 
     def look(self) -> None:
         """Look once."""
-        for answer in self._running.moved_up():
+        now = time.monotonic()
+        is_for_all = now - self._told_all >= FAR_S
+        self._told_all = now if is_for_all else self._told_all
+        for answer in self._running.moved_up(None if is_for_all else NEAR):
             self._delivery.place(answer)
         for answer in self._running:
             self._listen(answer)

@@ -12,7 +12,7 @@ from typing import Any
 
 import socketio
 from itsdangerous import URLSafeSerializer
-from servers import Server
+from nginx import Service
 from socketio.exceptions import ConnectionError as Refused
 
 from pocketqa.client import upload
@@ -23,7 +23,7 @@ Reply = dict[str, Any]
 
 
 def http_request(
-    server: Server,
+    server: Service,
     method: str,
     path: str,
     headers: dict[str, str] | None = None,
@@ -40,7 +40,7 @@ def http_request(
         connection.close()
 
 
-def new_cookie(server: Server) -> str:
+def new_cookie(server: Service) -> str:
     """The cookie that the page gives a new browser."""
     _, headers, _ = http_request(server, "GET", "/")
     value = headers["Set-Cookie"].partition(";")[0]
@@ -53,7 +53,7 @@ class Person:
 
     def __init__(
         self,
-        server: Server,
+        server: Service,
         *,
         cookie: str = "",
         auth: Any = None,
@@ -139,7 +139,7 @@ class Victim:
     `mark` is in every question that was asked; it must never reach an attacker.
     """
 
-    server: Server
+    server: Service
     mark: str = field(default_factory=lambda: f"记号{uuid.uuid4().hex}")
     room: str = field(default_factory=lambda: f"大厅-Ä-{uuid.uuid4().hex}")
 

@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -19,6 +20,8 @@ os.environ.setdefault("POCKETQA_SECRET_KEY", "the tests' secret")
 os.environ.setdefault("POCKETQA_RATE", "off")
 os.environ.setdefault("POCKETQA_CONNECTIONS_PER_ADDRESS", "0")
 
+import nginx
+from nginx import Front, Service
 from postgres import Postgres, binaries
 from redises import RedisServer, binary
 from servers import ROOT, Client, Server, fake_server, real_server
@@ -29,10 +32,12 @@ os.environ["POCKETQA_DATABASE_URL"] = "sqlite://"
 """For applications that tests make; each server has a file of its own."""
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for the lack of `what`; under CI=true fail, so that nothing goes untested unseen."""
     message = f"not tested, for lack of {what}"
-    pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +70,6 @@ def postgres() -> Iterator[Postgres]:
     found = binaries()
     if found is None:
         missing("initdb and pg_ctl; on Debian: apt install postgresql")
-    assert found is not None
     server = Postgres(found)
     yield server
     server.close()
@@ -77,10 +81,52 @@ def redis_server() -> Iterator[RedisServer]:
     found = binary()
     if found is None:
         missing("redis-server; on Debian: apt install redis-server")
-    assert found is not None
     server = RedisServer(found)
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def nginx_binary() -> str:
+    """The path of nginx."""
+    found = nginx.binary()
+    if found is None:
+        missing("nginx; on Debian: apt install nginx-light")
+    return found
+
+
+@pytest.fixture(scope="module", params=["one instance", "two instances"])
+def service(
+    request: pytest.FixtureRequest, demo_index: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Service]]:
+    """Starts one server, or two behind one address that share a Redis and a PostgreSQL.
+
+    With two, each connection and each request goes to the next in turn.
+    """
+    started: list[Service] = []
+
+    def one(**env: str) -> Server:
+        started.append(server := fake_server(demo_index, **env))
+        return server
+
+    def two(**env: str) -> Front:
+        shared = {
+            "POCKETQA_DATABASE_URL": request.getfixturevalue("postgres").database(),
+            "POCKETQA_MESSAGE_QUEUE": request.getfixturevalue("redis_server").url,
+            "POCKETQA_HOME": str(tmp_path_factory.mktemp("home")),
+            "POCKETQA_PROXIES": "1",
+        }
+        with ThreadPoolExecutor() as pool:
+            made = [pool.submit(fake_server, demo_index, **{**shared, **env}) for _ in range(2)]
+        servers = [each.result() for each in made]
+        path = request.getfixturevalue("nginx_binary")
+        started.append(front := Front(path, servers, sticky=False))
+        return front
+
+    yield one if request.param == "one instance" else two
+    for server in started:
+        assert server.stop() == 0
+        assert "Traceback" not in "".join(server.output), "".join(server.output)
 
 
 @pytest.fixture
@@ -88,7 +134,7 @@ def connect() -> Iterator[Callable[..., Client]]:
     """Makes connected clients; closes them after the test."""
     clients: list[Client] = []
 
-    def make(server: Server, **auth: str) -> Client:
+    def make(server: Service, **auth: str) -> Client:
         clients.append(Client(server.url, auth or None))
         return clients[-1]
 

@@ -20,8 +20,15 @@ from pocketqa.engine import Engine
 
 TEXT = "身份证丢失的,应当向常住户口所在地的公安机关申请补领,并交验居民户口簿。"
 
+TOKEN_BYTES = 12_288
+"""What a token takes in the default model's caches."""
+
 
 class Scripted(FakeModel):
+    def prompt_ids(self, messages):
+        del self.prompts[:-100]
+        return super().prompt_ids(messages)
+
     def answer(self, messages):
         if "出错" in messages[-1]["content"]:
             raise RuntimeError("planted")
@@ -35,7 +42,8 @@ if __name__ == "__main__":
     settings = configuration.load()
     pause_s = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
     busy = "FAKE_BUSY" in os.environ
-    model = Scripted(os.environ.get("FAKE_TEXT", TEXT), pause_s, busy=busy)
+    said = os.environ.get("FAKE_TEXT", TEXT)
+    model = Scripted(said, pause_s, busy=busy, token_bytes=TOKEN_BYTES)
 
     def load():
         time.sleep(float(os.environ.get("FAKE_LOAD_S", "0")))

@@ -13,19 +13,24 @@ from pocketqa.engine import Message
 from pocketqa.engine.network import Part
 from pocketqa.passages import Hit, Passage
 
+ANSWERS = 1_000_000
+"""The first of the tokens that stand for a whole answer; those of characters come before it."""
+
 
 @dataclass
 class FakeModel:
     """A model that says `text` a character a token and remembers its prompts.
 
     `looks_at` is what it looks at before it answers. `pause_s` is the time that a step takes, in
-    which it computes if `busy`. `fault` is raised where the answer would end.
+    which it computes if `busy`. `fault` is raised where the answer would end. A token takes
+    `token_bytes` of its caches' memory.
     """
 
     text: str = "请带上户口簿,到派出所申请补领。"
     pause_s: float = 0.0
     fault: BaseException | None = None
     busy: bool = False
+    token_bytes: int = 1
     prompts: list[list[Message]] = field(default_factory=list)
     said: int = 0
     looks_at: str = ""
@@ -35,7 +40,7 @@ class FakeModel:
     end_ids: frozenset[int] = frozenset({0})
     speculative: bool = False
     _chars: list[str] = field(default_factory=lambda: [""])  # of each token; the first ends answers
-    _begins: dict[str, int] = field(default_factory=dict)
+    _answers: list[str] = field(default_factory=list)
 
     @property
     def network(self) -> FakeModel:
@@ -46,20 +51,20 @@ class FakeModel:
         return self.text
 
     def prompt_ids(self, messages: list[Message]) -> list[int]:
-        """One token, which stands for the answer; the answer's characters are those after it."""
+        """One token, which stands for the answer."""
         self.prompts.append(messages)
         answer = self.answer(messages)
-        if answer not in self._begins:
-            self._begins[answer] = len(self._chars)
-            self._chars += ["", *answer]
-        return [self._begins[answer]]
+        if answer not in self._answers:
+            self._answers.append(answer)
+            self._chars += sorted({*answer} - {*self._chars})
+        return [ANSWERS + self._answers.index(answer)]
 
     def count(self, messages: list[Message]) -> int:
         """A token a character, and five for each message."""
         return sum(5 + len(message["content"]) for message in messages)
 
     def decode(self, ids: Sequence[int]) -> str:
-        return "".join(self._chars[id] for id in ids)
+        return "".join(self._chars[id] for id in ids if id < ANSWERS)
 
     @property
     def attends(self) -> bool:
@@ -74,10 +79,10 @@ class FakeModel:
         return found if begin >= 0 else None
 
     def new_cache(self, capacity: int) -> FakeCache:
-        return FakeCache(capacity)
+        return FakeCache(capacity, token_bytes=self.token_bytes)
 
     def cache_bytes(self, capacity: int) -> int:
-        return capacity
+        return capacity * self.token_bytes
 
     def forward(self, parts: Sequence[Part]) -> list[np.ndarray]:
         end = time.monotonic() + self.pause_s
@@ -89,16 +94,17 @@ class FakeModel:
         return [self._logits(part) for part in parts]
 
     def _logits(self, part: Part) -> np.ndarray:
-        part.cache.length += len(part.ids)
+        cache: FakeCache = part.cache
+        if not cache.length:
+            cache.answer = self._answers[part.ids[0] - ANSWERS]
+        cache.length += len(part.ids)
         logits = np.zeros((part.wanted, len(self._chars)), np.float32)
-        for row, token in zip(logits, part.ids[len(part.ids) - part.wanted :], strict=True):
-            following = token + 1
-            if following == len(self._chars) or not self._chars[following]:
-                if self.fault:
-                    raise self.fault
-                following = 0
-            self.said += 1 if following else 0
-            row[following] = 1
+        for row, place in zip(logits, range(cache.length - part.wanted, cache.length), strict=True):
+            char = cache.answer[place : place + 1]  # after the prompt, which takes one place
+            if not char and self.fault:
+                raise self.fault
+            self.said += bool(char)
+            row[self._chars.index(char)] = 1
         return logits
 
     def close(self) -> None:
@@ -107,17 +113,19 @@ class FakeModel:
 
 @dataclass
 class FakeCache:
-    """Counts tokens."""
+    """Counts tokens, the first of which stood for `answer`."""
 
     capacity: int
     length: int = 0
+    answer: str = ""
+    token_bytes: int = 1
 
     @property
     def nbytes(self) -> int:
-        return self.capacity
+        return self.capacity * self.token_bytes
 
     def copy(self, length: int, capacity: int) -> FakeCache:
-        return FakeCache(capacity, length)
+        return FakeCache(capacity, length, self.answer, self.token_bytes)
 
 
 @dataclass

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nginx import Service
 from payloads import OK
-from servers import Client, Connect, Server, fake_server, text_of
+from servers import Client, Connect, fake_server, text_of
 
 LONG = "".join(chr(0x4E00 + n) for n in range(150))
 ASK = {"text": "请写一篇文章", "received": "ends"}
@@ -19,14 +20,12 @@ ASK = {"text": "请写一篇文章", "received": "ends"}
 
 
 @pytest.fixture(scope="module")
-def server(demo_index: Path) -> Iterator[Server]:
-    """Answers that take two seconds, eight at once."""
-    made = fake_server(
-        demo_index, FAKE_TEXT=LONG, FAKE_PAUSE_S="0.01", POCKETQA_MAX_STREAMS="8",
+def server(service: Callable[..., Service]) -> Service:
+    """Answers that take two seconds, eight at once, in one instance or two."""
+    return service(
+        FAKE_TEXT=LONG, FAKE_PAUSE_S="0.01", POCKETQA_MAX_STREAMS="8",
         POCKETQA_KEEP_ANSWERING_S="3", POCKETQA_RATE="off",
     )  # fmt: skip
-    yield made
-    assert made.stop() == 0
 
 
 def begin(client: Client, **fields: Any) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def check(frames: list[dict[str, Any]], after: int = -1) -> None:
 
 @pytest.mark.parametrize("missed", [True, False], ids=["from the beginning", "from the middle"])
 def test_over_a_new_sid_while_it_is_being_said(
-    server: Server, connect: Connect, missed: bool
+    server: Service, connect: Connect, missed: bool
 ) -> None:
     first = connect(server)
     ack = begin(first)
@@ -70,7 +69,7 @@ def test_over_a_new_sid_while_it_is_being_said(
 
 
 @pytest.mark.parametrize("after", [-1, 7])
-def test_after_its_end(server: Server, connect: Connect, after: int) -> None:
+def test_after_its_end(server: Service, connect: Connect, after: int) -> None:
     first = connect(server)
     ack = first.send(ASK, "GEN_CS")
     whole = first.answer(ack["request_id"])
@@ -85,7 +84,7 @@ def test_after_its_end(server: Server, connect: Connect, after: int) -> None:
     assert nothing["ok"] and len(second.frames) == len(whole) - after - 1
 
 
-def test_from_two_connections_at_once_and_twice(server: Server, connect: Connect) -> None:
+def test_from_two_connections_at_once_and_twice(server: Service, connect: Connect) -> None:
     first = connect(server)
     ack = begin(first)
     first.vanish()
@@ -105,7 +104,7 @@ def test_from_two_connections_at_once_and_twice(server: Server, connect: Connect
     check(frames[turned + 1 :], 11)
 
 
-def test_by_who_is_still_there(server: Server, connect: Connect) -> None:
+def test_by_who_is_still_there(server: Service, connect: Connect) -> None:
     client = connect(server)
     ack = begin(client)
     assert resume(client, ack)["ok"]
@@ -115,7 +114,7 @@ def test_by_who_is_still_there(server: Server, connect: Connect) -> None:
     assert text_of(frames[turned + 1 :]) == LONG
 
 
-def test_of_a_named_room_which_is_joined_again(server: Server, connect: Connect) -> None:
+def test_of_a_named_room_which_is_joined_again(server: Service, connect: Connect) -> None:
     first, stays = connect(server), connect(server)
     stays.ask({"text": "你好", "room": "大厅"})
     ack = begin(first, room="大厅")
@@ -132,7 +131,7 @@ def test_of_a_named_room_which_is_joined_again(server: Server, connect: Connect)
     check(stays.of(ack["request_id"]))
 
 
-def test_a_stranger_gets_nothing(server: Server, connect: Connect) -> None:
+def test_a_stranger_gets_nothing(server: Service, connect: Connect) -> None:
     owner, stranger = connect(server), connect(server, lang="en")
     ack = begin(owner)
     theirs = begin(stranger)
@@ -159,7 +158,7 @@ def test_a_stranger_gets_nothing(server: Server, connect: Connect) -> None:
     assert {data["request_id"] for _, data in stranger.frames} == {theirs["request_id"]}
 
 
-def test_a_token_is_good_for_its_own_dialogue_only(server: Server, connect: Connect) -> None:
+def test_a_token_is_good_for_its_own_dialogue_only(server: Service, connect: Connect) -> None:
     owner, guest = connect(server), connect(server)
     shared = owner.send({"text": "你好", "dialogue": "one"})
     secret = begin(owner, dialogue="two")
@@ -168,7 +167,7 @@ def test_a_token_is_good_for_its_own_dialogue_only(server: Server, connect: Conn
     assert guest.send(payload, "STOP_CS")["ok"] is False
 
 
-def test_unknown_and_malformed(server: Server, connect: Connect) -> None:
+def test_unknown_and_malformed(server: Service, connect: Connect) -> None:
     client = connect(server)
     for payload, code in (
         ({"request_id": "never"}, "unknown_answer"),
@@ -203,7 +202,7 @@ def test_forgotten_in_time_and_the_history_has_it(demo_index: Path, connect: Con
         server.stop()
 
 
-def test_under_random_drops_nothing_is_lost_or_doubled(server: Server) -> None:
+def test_under_random_drops_nothing_is_lost_or_doubled(server: Service) -> None:
     """Twelve readers whose connections break again and again, each with an answer of its own."""
     faults: list[str] = []
 
