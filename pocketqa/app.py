@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from .engine.remote import RemoteEngine
 
 
+FIRST_SHEETS = ("base", "chat", "composer", "turn", "kiosk")
+"""The style sheets without which the page does not look as it should."""
+
+
 class OffHub:
     """A retriever whose work is done in a native thread, so that the hub stays free; measured."""
 
@@ -143,7 +147,8 @@ def create_app(
         return {**readiness(model, knowledge, housekeeping, running), **parts}
 
     show(metrics, model, visitors, running, replay, state)
-    app.register_blueprint(views.blueprint(state, cookies, metrics, config.admin_key))
+    page = _page(config, knowledge)
+    app.register_blueprint(views.blueprint(page, state, cookies, metrics, config.admin_key))
     app.register_blueprint(
         upload_views.blueprint(uploads, UploadRecords(database), visitors, origins)
     )
@@ -162,7 +167,9 @@ def create_app(
         counted = rates.storage_of(config.message_queue)
         app.register_blueprint(admin_views.blueprint(desk, counted))
     # Outside of all else, so that Socket.IO's answers and errors have the headers too.
-    app.wsgi_app = Secured(app.wsgi_app, config.origins)  # type: ignore[method-assign]
+    app.wsgi_app = Secured(  # type: ignore[method-assign]
+        app.wsgi_app, config.origins, page.styles
+    )
     app.extensions["engine"] = model
     app.extensions["shared"] = instances
     app.extensions["metrics"] = metrics
@@ -173,6 +180,13 @@ def create_app(
     app.extensions["statistics"] = Statistics(database)
     app.extensions["housekeeping"] = housekeeping
     return app
+
+
+def _page(config: Config, knowledge: Retrieval) -> views.Page:
+    offered = knowledge.examples if isinstance(knowledge, Live) else tuple
+    folder = configuration.data_folder("static")
+    styles = "".join((folder / f"{sheet}.css").read_text("utf-8") for sheet in FIRST_SHEETS)
+    return views.Page(config.title, styles, lambda: config.examples or offered())
 
 
 def follow_index(config: Config) -> Live:

@@ -57,6 +57,13 @@ class Config(BaseSettings):
     log_format: Literal["text", "json"] = Field("text", description="a line of the log")
     log_text: bool = Field(False, description="whether questions and answers are logged")
 
+    # The page
+    title: str = Field("PocketQA", min_length=1, max_length=40, description="the page's name")
+    examples: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="questions that the page offers, | between; empty: of the knowledge base",
+    )
+
     # Who may ask
     secret_key: str = Field(
         "",
@@ -164,6 +171,13 @@ class Config(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+
+    @field_validator("examples", mode="before")
+    @classmethod
+    def _questions(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split("|") if part.strip())
 
     @field_validator("engine_url")
     @classmethod

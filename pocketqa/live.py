@@ -24,6 +24,8 @@ from .threads import native_lock, native_sleep, start_native_thread
 T = TypeVar("T")
 
 POLL_S = 1.0
+EXAMPLES = 6
+"""Questions that a page may offer."""
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class _Opened:
 
     generation: Generation
     retriever: Retriever
+    examples: list[str]
     users: int = 1
     turn: Any = field(default_factory=native_lock, compare=False)
 
@@ -104,6 +107,11 @@ class Live:
         about = current.generation.about
         return {"index": "open", "passages": about.count, "fingerprint": about.fingerprint}
 
+    def examples(self) -> list[str]:
+        """Questions that can be answered, of different categories."""
+        current = self._current
+        return current.examples if current else []
+
     def retrieve(self, text: str, k: int = 10) -> list[Hit]:
         """See `Retriever.retrieve`."""
         with self._use() as retriever:
@@ -166,6 +174,8 @@ class Live:
 
 
 def _open(directory: Path) -> _Opened:
-    return open_newest(
-        directory, lambda found: _Opened(found, Retriever(found.require(SCHEMA).folder))
-    )
+    def opened(found: Generation) -> _Opened:
+        retriever = Retriever(found.require(SCHEMA).folder)
+        return _Opened(found, retriever, retriever.examples(EXAMPLES))
+
+    return open_newest(directory, opened)

@@ -101,6 +101,10 @@ class Retriever:
                 break
         return (chosen.curated + chosen.documents)[:k]
 
+    def examples(self, k: int) -> list[str]:
+        """The first question of each of the first `k` categories."""
+        return [passage.title for passage in islice(self._openers(), k)]
+
     def close(self) -> None:
         """Close the files; the retriever is of no use afterwards."""
         self._index.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
@@ -14,7 +15,22 @@ from .identity import COOKIE, COOKIE_S, Cookies
 from .metrics import CONTENT_TYPE, Metrics
 
 
+@dataclass(frozen=True)
+class Page:
+    """What the page shows before anybody has asked.
+
+    Attributes:
+        styles: what the first paint needs, in the page itself: it waits for no other file.
+        examples: gives questions to begin with.
+    """
+
+    title: str
+    styles: str
+    examples: Callable[[], Sequence[str]]
+
+
 def blueprint(
+    page: Page,
     readiness: Callable[[], dict[str, Any]],
     cookies: Cookies,
     metrics: Metrics,
@@ -29,10 +45,16 @@ def blueprint(
     views = Blueprint("views", __name__)
 
     @views.get("/")
-    def page() -> Response:
+    def index() -> Response:
         """The chat page; a browser without a valid cookie gets one."""
-        embedded = request.args.get("embed") == "1"
-        text = render_template("index.html", version=__version__, embedded=embedded)
+        text = render_template(
+            "index.html",
+            version=__version__,
+            title=page.title,
+            styles=page.styles,
+            examples=page.examples(),
+            embedded=request.args.get("embed") == "1",
+        )
         response = make_response(text)
         cookie = request.cookies.get(COOKIE, "")
         known_by = cookie if cookies.read(cookie) else cookies.new()

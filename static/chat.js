@@ -6,17 +6,16 @@ import { setUpComposer } from './composer.js';
 import { askForKey, setUpAccess } from './access.js';
 import { connect } from './connection.js';
 import { setUpDialogues } from './dialogues.js';
-import { byId, questionButtons } from './dom.js';
+import { byId } from './dom.js';
 import { printPage, saveAsMarkdown } from './exporting.js';
 import { follow } from './follow.js';
-import { isKiosk, setUpKiosk } from './kiosk.js';
-import { lang, setUpLanguage, text } from './locale.js';
+import { setUpKiosk } from './kiosk.js';
+import { setUpLanguage, text } from './locale.js';
 import { loadMarkdown } from './markdown.js';
 import { prefers, setUpMenu } from './menu.js';
 import { dialogue, hasBegun } from './session.js';
 import { hush, setUpVoiceInput } from './speech.js';
 import { showConnection, showStarting } from './status.js';
-import { EXAMPLES } from './examples.js';
 import * as talk from './talk.js';
 
 let connection = null;
@@ -76,13 +75,6 @@ function startAgain() {
   composer.focus();
 }
 
-function showExamples() {
-  const gloss = (example) => (lang() === 'en' ? example.en : null);
-  const shown = isKiosk ? EXAMPLES : EXAMPLES.slice(0, 4);
-  questionButtons(byId('examples'), shown.map((e) => ({ text: e.text, gloss: gloss(e) })));
-  refresh();
-}
-
 talk.setUpTalk({ follow: view, onChange: refresh, onLostUpload: () => attachment.gone() });
 setUpMenu();
 setUpKiosk({
@@ -95,7 +87,6 @@ attachment = setUpAttachment({
   onSummarise: () => send({ event: 'SUM_CS', text: '' }),
 });
 setUpLanguage(byId('language'), () => {
-  showExamples();
   // The server answers in the language that the connection began with.
   if (talk.isAnswering()) reopenAfterAnswer = true;
   else if (connection?.connected()) connection.reopen();
@@ -113,7 +104,6 @@ byId('more-turns').addEventListener('click', talk.showOlder);
 byId('save').addEventListener('click', () => saveAsMarkdown(dialogue()));
 byId('print').addEventListener('click', printPage);
 
-showExamples();
 byId('welcome').hidden = hasBegun(); // its turns are on their way
 showStarting();
 loadMarkdown();

@@ -43,12 +43,7 @@ export function wordButton(key, attributes = {}, name = null) {
 
 /** A list of buttons that each send their question; clicks are handled by chat.js. */
 export function questionButtons(list, questions) {
-  const item = ({ text, gloss }) => {
-    const button = element('button', { type: 'button', 'data-ask': text });
-    button.append(element('span', { lang: gloss ? 'zh-CN' : null }, text));
-    if (gloss) button.append(element('small', {}, gloss));
-    return element('li', {}, button);
-  };
+  const item = (text) => element('li', {}, element('button', { type: 'button', 'data-ask': text }, text));
   list.replaceChildren(...questions.map(item));
   return list;
 }

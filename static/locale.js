@@ -1,22 +1,25 @@
 // The language of the page: say() binds a string to an element, so that a switch changes it in place.
 
-import EN from './strings.en.js';
-import ZH from './strings.zh.js';
 import { recall, keep } from './session.js';
 
-const STRINGS = { zh: ZH, en: EN };
 const HTML_LANG = { zh: 'zh-CN', en: 'en' };
 const ATTRIBUTES = { label: 'aria-label', placeholder: 'placeholder' };
 const filledIn = new WeakMap();
 
 const asked = new URLSearchParams(location.search).get('lang'); // of the site that the page is embedded in
 let current = (asked ?? recall('lang')) === 'en' ? 'en' : 'zh';
+let strings = await load(current);
+
+/** The strings of a language, which come over the wire when they are wanted. */
+async function load(language) {
+  return (await import(`./strings.${language}.js`)).default;
+}
 
 export const lang = () => current;
 
 /** The string `key` in the current language, with its {names} filled in. */
 export function text(key, values = {}) {
-  return STRINGS[current][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+  return strings[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }
 
 /** Show string `key` as the text of `element`, now and after every switch. Returns the element. */
@@ -61,8 +64,10 @@ export function setUpLanguage(button, onSwitch) {
     button.textContent = current === 'zh' ? 'English' : '中文';
     button.lang = current === 'zh' ? 'en' : 'zh-CN';
   };
-  button.addEventListener('click', () => {
-    current = current === 'zh' ? 'en' : 'zh';
+  button.addEventListener('click', async () => {
+    const wanted = current === 'zh' ? 'en' : 'zh';
+    strings = await load(wanted);
+    current = wanted;
     keep('lang', current);
     localise();
     offer();

@@ -135,7 +135,7 @@ export class Turn {
   offer(questions, name) {
     const title = say(element('p', { class: 'label' }), name);
     const list = element('ul', { class: name === 'canAnswer' ? 'choices' : 'chips' });
-    questionButtons(list, questions.map((words) => ({ text: words })));
+    questionButtons(list, questions);
     this.after.append(element('div', { class: 'related' }, title, list));
   }
 

@@ -102,6 +102,13 @@ def test_the_page_and_its_headers(app: Flask) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_the_page_has_the_operators_name_and_questions() -> None:
+    config = load(title="一厅<b>", examples="甲怎么办？ | 乙在哪里办？ |")
+    text = create_app(config, FakeRetriever(), Engine(FakeModel)).test_client().get("/").text
+    assert "<title>一厅&lt;b&gt;</title>" in text and "<h1>一厅&lt;b&gt;</h1>" in text
+    assert re.findall('data-ask="(.*?)"', text) == ["甲怎么办？", "乙在哪里办？"]
+
+
 def test_health_and_readiness(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/health").get_json()["status"] == "ok"

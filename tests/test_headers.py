@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -40,15 +43,27 @@ def test_every_route_has_them(app: Flask, method: str) -> None:
         response.close()
         where = (method, path, response.status)
         (policy,) = response.headers.get_all("Content-Security-Policy")
+        assert response.headers.get_all("X-Content-Type-Options") == ["nosniff"], where
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", where
+        if path.startswith("/static/"):
+            assert policy == "default-src 'none'; frame-ancestors 'none'", where
+            continue
         assert "default-src 'none'" in policy and "script-src 'self';" in policy, where
         assert "unsafe" not in policy and "http:" not in policy, where
         ancestors = "'none'" if path.startswith("/admin") else f"'self' {HALL}"
         assert policy.endswith(f"frame-ancestors {ancestors}"), where
-        assert response.headers.get_all("X-Content-Type-Options") == ["nosniff"], where
         assert response.headers["Referrer-Policy"] == "same-origin", where
         assert "microphone=(self)" in response.headers["Permissions-Policy"], where
         assert "camera=()" in response.headers["Permissions-Policy"], where
-        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin", where
+
+
+def test_the_one_style_sheet_in_the_page_is_known_by_its_hash(app: Flask) -> None:
+    response = app.test_client().get("/")
+    (styles,) = re.findall("<style>(.*?)</style>", response.get_data(as_text=True), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    policy = response.headers["Content-Security-Policy"]
+    assert f"style-src 'self' 'sha256-{digest}';" in policy and "body" in styles
+    assert "sha256" not in app.test_client().get("/health").headers["Content-Security-Policy"]
 
 
 def test_an_error_within_has_them(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

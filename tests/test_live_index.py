@@ -48,6 +48,14 @@ def text(live: Live) -> str:
     return live.retrieve("食堂1号窗口几点开门")[0].passage.text
 
 
+def test_it_offers_a_question_of_each_category(live: Live, tmp_path: Path) -> None:
+    assert live.examples() == [f"食堂{n}号窗口几点开门" for n in range(3)], "they have no category"
+    rows = [Passage(f"a{n}", f"第{n}问", "答", category=f"类{n // 2}") for n in range(20)]
+    change(tmp_path, rows)
+    assert live.refresh()
+    assert len(live.examples()) == 6 and live.examples()[-3:] == ["第0问", "第2问", "第4问"]
+
+
 def test_it_changes_over_when_asked_to_look(live: Live, tmp_path: Path) -> None:
     before = live.state()
     assert not live.refresh() and text(live) == "第0版"
