@@ -160,7 +160,7 @@ def create_app(
             live,
             Statistics(database),
             admin_views.Sessions(config.admin_key, secret),
-            Changes(config.home / "changes.jsonl"),
+            Changes(config.data_dir / "changes.jsonl"),
             state,
             metrics.figures,
         )

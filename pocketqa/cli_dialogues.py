@@ -146,7 +146,7 @@ def _delete_uploads(digests: set[str]) -> None:
     from .uploads import Uploads
 
     config = load()
-    folder = config.home / "uploads"
+    folder = config.data_dir / "uploads"
     kept = [each.name for each in folder.iterdir()] if digests and folder.is_dir() else []
     if found := [id for id in kept if digest(id) in digests]:
         uploads = Uploads(config)

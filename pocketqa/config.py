@@ -68,7 +68,7 @@ class Config(BaseSettings):
     secret_key: str = Field(
         "",
         repr=False,
-        description="signs cookies, tokens and rooms; empty: one that is kept in HOME",
+        description="signs cookies, tokens and rooms; empty: one that is kept in DATA",
     )
     require_key: bool = Field(False, description="whether whoever connects must show an API key")
     admin_key: str = Field("", repr=False, description="opens /admin; empty: there is no /admin")
@@ -84,7 +84,7 @@ class Config(BaseSettings):
 
     # Dialogues
     database_url: str = Field(
-        "", repr=False, description="SQLAlchemy address of the database; empty: SQLite in HOME"
+        "", repr=False, description="SQLAlchemy address of the database; empty: SQLite in DATA"
     )
     message_queue: str = Field(
         "", repr=False, description="redis:// address that several instances share; empty: alone"
@@ -103,9 +103,14 @@ class Config(BaseSettings):
     # Files
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("pocketqa", appauthor=False)),
-        description="cache of models and indexes, shared by all checkouts",
+        description="cache of models, shared by all checkouts",
     )
-    index: Path | None = Field(None, description="index to answer from; default: HOME/index")
+    data: Path | None = Field(
+        None,
+        description="what must not be lost: dialogues, index, secret, uploads; default: HOME "
+        "where that is set, else the user's data folder",
+    )
+    index: Path | None = Field(None, description="index to answer from; default: DATA/index")
 
     # Uploads
     upload_mb: int = Field(20, ge=1, le=256, description="largest upload, in MB")
@@ -208,13 +213,20 @@ class Config(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The address of the database; where none is configured, a file in HOME."""
-        return self.database_url or f"sqlite:///{(self.home / 'pocketqa.db').absolute()}"
+        """The address of the database; where none is configured, a file in DATA."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'pocketqa.db').absolute()}"
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder of what must not be lost; HOME may be cleared by who clears caches."""
+        if self.data or "home" in self.model_fields_set:
+            return self.data or self.home
+        return Path(platformdirs.user_data_dir("pocketqa", appauthor=False))
 
     @property
     def index_dir(self) -> Path:
         """The folder of the index that is answered from."""
-        return self.index or self.home / "index"
+        return self.index or self.data_dir / "index"
 
 
 def load(**overrides: object) -> Config:

@@ -150,14 +150,14 @@ class Ownership:
 
 
 def secret(config: Config) -> str:
-    """What signs cookies, tokens and rooms: as configured, else made once and kept in HOME.
+    """What signs cookies, tokens and rooms: as configured, else made once and kept in DATA.
 
     Raises:
         PocketQAError: `bad_config` where it can be neither read nor kept.
     """
     if config.secret_key:
         return config.secret_key
-    path = config.home / "secret"
+    path = config.data_dir / "secret"
     try:
         if not path.exists():
             _keep(path, secrets.token_hex(32))

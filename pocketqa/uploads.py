@@ -1,6 +1,6 @@
 """Uploads: files that a client asks about, each with its own index, kept until they expire.
 
-`HOME/uploads/<id>/` holds `manifest.json`, the index and the text; the file itself is not kept. The
+`DATA/uploads/<id>/` holds `manifest.json`, the index and the text; the file itself is not kept. The
 disk is what counts: nothing is lost by a restart, and several servers may share the folder. The id
 is a secret of 256 bits: whoever knows it may ask and delete.
 """
@@ -45,11 +45,11 @@ log = logging.getLogger(__name__)
 
 
 class Uploads:
-    """The uploads in `HOME/uploads`."""
+    """The uploads in `DATA/uploads`."""
 
     def __init__(self, config: Config) -> None:
         """Forget what has expired; nothing is made before the first upload."""
-        self._config, self._folder = config, config.home / "uploads"
+        self._config, self._folder = config, config.data_dir / "uploads"
         self._shelf = Shelf()
         self._readers = threading.BoundedSemaphore(AT_ONCE)
         self._waiting = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -147,6 +148,19 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("POCKETQA_INDEX", "")
     monkeypatch.setenv("POCKETQA_PORT", "")
     assert load().index is None and load().port == 6006
+
+
+def test_what_must_not_be_lost_is_in_no_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("POCKETQA_DATABASE_URL")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    config, folder = load(), tmp_path / "data" / "pocketqa"
+    assert config.database == f"sqlite:///{folder}/pocketqa.db"
+    assert (config.index_dir, config.home.parent) == (folder / "index", tmp_path / "cache")
+    assert load(home=tmp_path).data_dir == tmp_path, "one folder, where one is named"
+    assert load(home=tmp_path, data=tmp_path / "d").index_dir == tmp_path / "d" / "index"
 
 
 def test_every_setting_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""What there was of uploads: whose, of what name and size. The text lies in `HOME/uploads`."""
+"""What there was of uploads: whose, of what name and size. The text lies in `DATA/uploads`."""
 
 from __future__ import annotations
 
