@@ -16,7 +16,8 @@ test: $(VENV)/test.stamp lint
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/services.py
 	@$(BIN)/python -m pocketqa model fetch
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m alone; measured=$$?; \
+		$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile && exit $$measured
 
 bench: $(VENV)/bench.stamp
 	@$(BIN)/python benchmarks/live.py

@@ -117,6 +117,7 @@ setup(
             "pillow>=11",
             "playwright>=1.55",
             "pytest>=8.4",
+            "pytest-xdist>=3.8",
             "python-socketio[client]>=5.18",
             "ruff",
             "scikit-learn>=1.7",

@@ -16,6 +16,8 @@ from pocketqa.engine import Engine, Generation, Options
 from pocketqa.engine.network import Part
 from pocketqa.errors import ModelError, PocketQAError, RequestError
 
+pytestmark = pytest.mark.alone
+
 pytest_plugins = ["batching"]
 BAD = 5
 """A prompt that begins with this token is a planted fault."""

@@ -4,6 +4,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import pytest
 from load import RATE, lateness
 from servers import ROOT
 
@@ -17,6 +18,7 @@ from corpus import make
 SECONDS = 5
 
 
+@pytest.mark.alone
 def test_the_hub_is_on_time_while_questions_are_searched(tmp_path: Path) -> None:
     rows, queries = make(3_000, queries=100)
     passages = [Passage(row.id, row.title, row.text, kind="curated") for row in rows]

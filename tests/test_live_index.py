@@ -53,7 +53,7 @@ def test_it_offers_a_question_of_each_category(live: Live, tmp_path: Path) -> No
     rows = [Passage(f"a{n}", f"第{n}问", "答", category=f"类{n // 2}") for n in range(20)]
     change(tmp_path, rows)
     assert live.refresh()
-    assert len(live.examples()) == 6 and live.examples()[-3:] == ["第0问", "第2问", "第4问"]
+    assert live.examples() == [f"第{n}问" for n in range(0, 12, 2)]
 
 
 def test_it_changes_over_when_asked_to_look(live: Live, tmp_path: Path) -> None:

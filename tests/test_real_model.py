@@ -10,7 +10,7 @@ import pytest
 from field import QUESTION, Check, ask_as_clients_in_the_field_do, check_answer, check_spread
 from servers import Connect, Server, text_of
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.alone]
 
 
 def health(url: str) -> float:
