@@ -32,6 +32,8 @@ def server(demo_index: Path) -> Iterator[Server]:
     running = fake_server(demo_index, POCKETQA_MAX_STREAMS="16", FAKE_PAUSE_S="0")
     yield running
     assert running.stop() == 0
+    said = "".join(running.output)
+    assert "Traceback" not in said, said[said.index("Traceback") - 2000 :][:6000]
 
 
 @pytest.fixture(scope="module")
