@@ -1,14 +1,23 @@
-"""The way in, before anybody has said who they are: proxies' headers, connections held open."""
+"""The way in, before anybody has said who they are: proxies' headers, connections held open, and
+bytes that are no packets."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import Any
+from urllib.parse import parse_qs
 
+from engineio.exceptions import EngineIOError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 ENTRY_S = 20.0
 """A connection that has not been let in after so long is closed."""
+
+PACKETS = tuple("0123456")
+"""What packets of Engine.IO begin with."""
+
+log = logging.getLogger(__name__)
 
 
 def behind(proxies: int, app: Any) -> Any:
@@ -66,3 +75,58 @@ class Gate:
         self._server.sleep(ENTRY_S)
         if id in self._addresses and self._server.manager.sid_from_eio_sid(id, "/") is None:
             self._server.eio.disconnect(id)
+
+
+class Careful:
+    """Ends connections that send what are no packets.
+
+    Engine.IO would leave a WebSocket half open, or wait for ever for a client that polls, and
+    write a traceback into the log for each.
+
+    Args:
+        server: the Socket.IO server.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._engine = server.eio
+        self._handle = self._engine.handle_request
+        self._engine.handle_request = self._handle_request
+
+    def _handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        websocket = environ.get("wsgi.websocket")
+        if websocket is not None:
+            environ["wsgi.websocket"] = _WebSocket(websocket)
+        elif environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            start_response("400 Bad Request", [])  # the handshake was none
+            return []
+        elif environ["REQUEST_METHOD"] == "POST":
+            for id in parse_qs(environ.get("QUERY_STRING", "")).get("sid", ()):
+                if socket := self._engine.sockets.get(id):
+                    socket.handle_post_request = lambda environ: self._post(socket, environ)
+        return self._handle(environ, start_response)
+
+    def _post(self, socket: Any, environ: dict[str, Any]) -> None:
+        try:
+            type(socket).handle_post_request(socket, environ)
+        except (EngineIOError, ValueError, KeyError) as error:
+            log.info("a client posts what are no packets: disconnected")
+            socket.close(wait=False, abort=True, reason=self._engine.reason.TRANSPORT_ERROR)
+            raise EngineIOError("no packets") from error
+
+
+class _WebSocket:
+    """A WebSocket that ends at what is no packet."""
+
+    def __init__(self, websocket: Any) -> None:
+        self._websocket = websocket
+
+    def receive(self) -> Any:
+        """The next message; None where there is none any more."""
+        message = self._websocket.receive()
+        if isinstance(message, str) and message[:1] not in PACKETS:
+            log.info("a client sends what is no packet: disconnected")
+            return None
+        return message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._websocket, name)

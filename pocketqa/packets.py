@@ -49,10 +49,11 @@ class Packet(packet.Packet):
     data: Any
     uses_binary_events = False  # it need not look for bytes in each frame
 
-    def __init__(self, *given: Any, encoded_packet: Any = None, **named: Any) -> None:
-        # The library decodes nothing where nothing came, and takes it for an event.
-        came = encoded_packet if encoded_packet is None else encoded_packet or " "
-        super().__init__(*given, encoded_packet=came, **named)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        if "encoded_packet" in named:
+            # The library decodes nothing where nothing came, and takes it for an event.
+            named["encoded_packet"] = named["encoded_packet"] or " "
+        super().__init__(*given, **named)
 
     def decode(self, encoded_packet: Any) -> int:
         """Read what came; the number of attachments to wait for: none, ever."""

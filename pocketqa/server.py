@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from flask import Flask
 from gevent import pywsgi
-from geventwebsocket.handler import WebSocketHandler
 
 from . import config as configuration
-from . import logs
+from . import handshake, logs
 from .app import create_app
 from .config import Config
 from .deployment import exposure
@@ -73,7 +72,7 @@ def run(app: Flask, config: Config) -> None:
     """
     engine: Engine | RemoteEngine = app.extensions["engine"]
     server = pywsgi.WSGIServer(
-        (config.host, config.port), app, handler_class=WebSocketHandler, log=None, error_log=log
+        (config.host, config.port), app, handler_class=handshake.Handler, log=None, error_log=log
     )
     try:
         server.start()
@@ -101,6 +100,7 @@ def run(app: Flask, config: Config) -> None:
 
 def end_with_gunicorn(app: Flask) -> None:
     """In gunicorn's worker: let SIGTERM end `app` as `run` does, and the worker wait for that."""
+    handshake.use_in_gunicorn()
     ending: Ending = app.extensions["ending"]
     before: Any = signal.getsignal(signal.SIGTERM)
     finishing: list[gevent.Greenlet] = []

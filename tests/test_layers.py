@@ -27,7 +27,7 @@ LAYERS = [
     "answering answer_evaluation answer_runs running client replay observing",
     "backlog delivery shared gate",
     "control events watch ending views upload_views admin_views",
-    "app",
+    "app handshake",
     "server",
     "cli cli_client cli_kb cli_eval cli_eval_answers cli_model cli_dialogues cli_keys cli_stats",
     "__main__",
@@ -46,7 +46,7 @@ HOMES = {
     "werkzeug": {"admin_views", "gate", "upload_views"},
     "flask_socketio": {"control", "delivery", "ending", "events", "shared", "watch", "app"},
     "gevent": {"threads", "server"},
-    "geventwebsocket": {"server"},
+    "geventwebsocket": {"handshake"},
     "socketio": {"client", "packets", "shared"},
     "click": {
         "cli",
