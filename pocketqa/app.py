@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .engine.remote import RemoteEngine
 
 
-FIRST_SHEETS = ("base", "chat", "composer", "turn", "kiosk")
+FIRST_SHEETS = ("colours", "base", "chat", "composer", "turn", "kiosk")
 """The style sheets without which the page does not look as it should."""
 
 

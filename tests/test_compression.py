@@ -28,7 +28,7 @@ def client() -> Iterator[FlaskClient]:
     yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/static/chat.js", "/static/base.css"])
+@pytest.mark.parametrize("path", ["/", "/static/chat.js", "/static/panels.css"])
 def test_what_is_worth_it_is_compressed(client: FlaskClient, path: str) -> None:
     plain = client.get(path)
     for _ in range(2):

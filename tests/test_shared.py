@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from postgres import Postgres
 from redises import RedisServer
-from servers import Client, Connect, Server, fake_server, text_of
+from servers import Connect, Server, fake_server, text_of
 from test_resume import LONG, begin, check, resume
 
 from pocketqa.errors import RequestError
@@ -250,36 +247,3 @@ def test_redis_goes_and_comes_back(
     frames = stranger.answer(long["request_id"])
     check(frames)
     assert text_of(frames) == LONG
-
-
-def test_under_random_drops_between_both(two: tuple[Server, Server]) -> None:
-    """Readers whose connections break, and who come back anywhere."""
-    faults: list[str] = []
-
-    def read(seed: int) -> None:
-        rng = random.Random(seed)
-        client = Client(two[1].url)  # the other one does not wait for who is slow
-        ack = client.send({"text": f"文章{seed}", "received": "ends"}, "GEN_CS")
-        frames: list[dict[str, Any]] = []
-        while not frames or frames[-1]["finish_reason"] is None:
-            end = time.monotonic() + rng.uniform(0.05, 0.8)
-            while time.monotonic() < end and not any(f["finish_reason"] for _, f in client.frames):
-                time.sleep(0.01)
-            client.vanish() if rng.random() < 0.7 else client.close()
-            frames += client.of(ack["request_id"])
-            if frames and frames[-1]["finish_reason"] is not None:
-                break
-            client = Client(rng.choice(two).url)
-            again = resume(client, ack, frames[-1]["seq"] if frames else -1)
-            if not again["ok"]:
-                faults.append(f"{seed}: {again}")
-                return
-        if [f["seq"] for f in frames] != list(range(len(frames))) or text_of(frames) != LONG:
-            faults.append(f"{seed}: {[f['seq'] for f in frames]}")
-
-    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not faults
