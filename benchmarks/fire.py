@@ -28,7 +28,11 @@ from wanderers import Tally, wander
 from pocketqa import indexing
 
 MARKED = "标记{}：" + "".join(f"这是写给您的第{n}句，一字不差才算数。" for n in "一二三")
-LIMITS = {"POCKETQA_RATE": "off", "POCKETQA_CONNECTIONS_PER_ADDRESS": "0"}
+LIMITS = {
+    "POCKETQA_RATE": "off",
+    "POCKETQA_CONNECTIONS_PER_ADDRESS": "0",
+    "POCKETQA_REPLAY_S": "60",  # what is kept to be resumed has reached its size after a minute
+}
 
 
 def main() -> int:

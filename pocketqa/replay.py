@@ -6,6 +6,7 @@ kept a while after the answer's end, and all of them together take a bounded amo
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import OrderedDict, deque
@@ -18,8 +19,8 @@ from .errors import RequestError
 
 Frame = dict[str, Any]
 
-FRAME_BYTES = 800
-"""What a frame takes in memory beside its delta and its `received`."""
+FRAME_BYTES = 100
+"""What a frame takes in memory beside its text."""
 
 
 class Name(NamedTuple):
@@ -95,13 +96,20 @@ def unknown_answer() -> RequestError:
 
 @dataclass
 class _Buffer:
+    """The frames of an answer, each a JSON text without its `received`.
+
+    As texts they cost the garbage collector nothing, which would look through hundreds of thousands
+    of dictionaries otherwise, while everything else waits.
+    """
+
     about: About
-    frames: deque[Frame] = field(default_factory=deque)
+    frames: deque[str] = field(default_factory=deque)
     first: int = 0
     """`seq` of `frames[0]`: those before have been dropped."""
+    received: list[tuple[int, Any]] = field(default_factory=list)
+    """What frames from a `seq` on say they have received."""
     sizes: deque[int] = field(default_factory=deque)
     size: int = 0
-    received: object = None
     ended: float | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -110,11 +118,17 @@ class _Buffer:
         return self.first + len(self.frames)
 
     def add(self, frame: Frame) -> None:
-        size = self._measure(frame["data"])
-        self.frames.append(frame)
-        self.sizes.append(size)
-        self.size += size
-        if frame["data"]["finish_reason"] is not None:
+        data = frame["data"]
+        received, size = data["received"], FRAME_BYTES
+        before = self.received[-1][1] if self.received else None
+        if before is None or received is not before and (received or before):
+            self.received.append((self.next, received))
+            size += len(packets.dumps(received).encode("utf-8", "surrogatepass"))
+        text = packets.dumps({**data, "received": None})
+        self.frames.append(text)
+        self.sizes.append(size + sys.getsizeof(text))
+        self.size += self.sizes[-1]
+        if data["finish_reason"] is not None:
             self.ended = time.monotonic()
 
     def drop_first(self) -> None:
@@ -125,14 +139,9 @@ class _Buffer:
     def get(self, seq: int) -> Frame:
         if seq < self.first:
             raise unknown_answer()
-        return self.frames[seq - self.first]
-
-    def _measure(self, data: dict[str, Any]) -> int:
-        received, size = data["received"], FRAME_BYTES + 4 * len(data["delta"])
-        if received and received is not self.received:
-            self.received = received
-            size += len(packets.dumps(received).encode())
-        return size
+        data = packets.loads(self.frames[seq - self.first])
+        data["received"] = next(each for since, each in reversed(self.received) if since <= seq)
+        return {"data": data}
 
 
 class Memory:
@@ -209,7 +218,7 @@ class Memory:
         """The frames of a running answer that are there."""
         with self._lock:
             buffer = self._running.get(name)
-            return list(buffer.frames) if buffer else []
+            return [buffer.get(seq) for seq in range(buffer.first, buffer.next)] if buffer else []
 
     def _forget_old(self) -> None:
         """Keep to the limits of time and memory."""

@@ -10,6 +10,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import atexit
+import gc
 import logging
 import os
 import signal
@@ -52,6 +53,8 @@ def build_app(config: Config | None = None, engine: Engine | None = None) -> Fla
         print(warning, file=sys.stderr, flush=True)
     app = create_app(config, engine=engine)
     gevent.spawn(app.extensions["metrics"].watch_hub, gevent.sleep)
+    gc.collect()
+    gevent.spawn(_settle, app.extensions["engine"])
     return app
 
 
@@ -130,6 +133,13 @@ def _finish(app: Flask, *, at_once: bool = False) -> None:
     if shared := app.extensions["shared"]:
         shared.close()
     ending.hang_up()
+
+
+def _settle(engine: Engine | RemoteEngine) -> None:
+    """Once all is loaded: the garbage collector need not look through it again and again."""
+    while engine.state == "loading":
+        gevent.sleep(0.1)
+    gc.freeze()
 
 
 def _log_failure(context: object, kind: type, error: BaseException, trace: Any) -> None:

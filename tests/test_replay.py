@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pocketqa import protocol, replay
+from pocketqa import protocol
 from pocketqa.errors import RequestError
 from pocketqa.protocol import Piece, Received
 from pocketqa.replay import About, Frame, Memory, Name
@@ -87,7 +87,7 @@ def test_what_ended_first_goes_when_memory_is_short() -> None:
 
 
 def test_who_reads_what_is_forgotten_is_told() -> None:
-    memory = Memory(20_000, 60)
+    memory = Memory(10_000, 60)
     kept(memory)
     reading = memory.follow(NAME, -1)
     next(reading)
@@ -115,7 +115,19 @@ def test_a_running_answer_that_is_too_large_loses_its_first_frames_only() -> Non
 def test_evidence_is_counted_once() -> None:
     memory = Memory(1 << 20, 60)
     kept(memory, count=300)
-    assert memory._size < 300 * (replay.FRAME_BYTES + 10) + 5_000
+    assert memory._size < 300 * 400 + 5_000
+
+
+def test_frames_without_evidence_share_that_they_have_none() -> None:
+    memory = Memory(1 << 20, 60)
+    request = protocol.parse("CHAT_CS", {"text": "问", "received": "ends"}, "a")
+    pieces = [Piece("证", None, EVIDENCE) for _ in range(9)]
+    said = list(protocol.frames(request, [*pieces, Piece("", "stop", EVIDENCE)]))
+    memory.open(NAME, ABOUT)
+    for frame in said:
+        memory.append(NAME, frame)
+    assert list(memory.follow(NAME, -1)) == said
+    assert [bool(each) for _, each in memory._ended[NAME].received] == [True, False, True]
 
 
 def test_a_name_can_be_used_again() -> None:
