@@ -48,6 +48,7 @@ def build_app(config: Config | None = None, engine: Engine | None = None) -> Fla
     config = config or configuration.load()
     logs.configure(config)
     gevent.get_hub().print_exception = _log_failure
+    gevent.config.track_greenlet_tree = False  # who started whom: nobody asks, and each pays for it
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     if warning := exposure(config):
         print(warning, file=sys.stderr, flush=True)
