@@ -59,7 +59,9 @@ def answer(
 
     query = standalone(question, history, lambda text: _surety(retriever.retrieve(text, 1)))
     hits = retriever.retrieve(query, CANDIDATES)
-    is_found = bool(hits) and hits[0].score >= config.min_score
+    is_likely = bool(hits) and hits[0].score >= config.min_score
+    # In a short file probabilities are worth little: it is shown, and not left to the model.
+    is_found = is_likely or bool(hits) and upload is not None and upload.names(question)
     known = [text for turn in history for text in (turn.question, *turn.answered)]
     answering = hits if is_found else []  # what is refused may be offered
     alter = tuple(retriever.related(query, answering, 3, exclude=[question, *known]))
@@ -80,6 +82,9 @@ def answer(
     received = _evidence(received, used, "generated", clue)
     received = replace(received, prompt=prompt.material(read))
     asked = Asked(question, history, tuple(read), short)
+    if not is_likely:
+        yield from saying.quoted(asked, received)
+        return
     yield from saying.from_passages(asked, received, services, cancellation)
 
 

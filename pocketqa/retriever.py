@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from .analysis import normalise, without_particles
 from .background import Background
 from .calibration import probabilities
@@ -25,6 +27,8 @@ SAME_TOPIC = 0.2
 """What a passage of the answer's topic has before others, where the best one's relevance is 1."""
 OPENERS = 1_000
 """Curated passages, of all parts of a large index, that are looked at for one of each category."""
+WHOLE = 0.99
+"""A word is held as a whole from this share of its terms on."""
 MAX_QUESTION = 300
 """Characters of a question that are searched for: what it is about stands in so many."""
 
@@ -100,6 +104,13 @@ class Retriever:
             if chosen.offer(passage) and len(chosen.curated) == k:
                 break
         return (chosen.curated + chosen.documents)[:k]
+
+    def names(self, text: str) -> bool:
+        """Whether a passage holds a whole word of `text` that is not filler. For few passages."""
+        question = self._parse(text)
+        rows = np.arange(self._index.count)
+        words = zip(question.words, self.ranker.held(question, rows), strict=True)
+        return any(len(word.text) > 1 and held.max() > WHOLE for word, held in words)
 
     def examples(self, k: int) -> list[str]:
         """The first question of each of the first `k` categories."""

@@ -102,6 +102,11 @@ def freely(
     yield Piece("", generation.finish_reason or "stop", received)
 
 
+def quoted(asked: Asked, received: Received) -> Iterator[Piece]:
+    """The passages' own words that lie nearest to the question, whoever could say them better."""
+    yield from whole(_extract(asked), _extracted(received))
+
+
 def from_passages(
     asked: Asked, received: Received, services: Services, cancellation: Cancellation
 ) -> Iterator[Piece]:
@@ -118,7 +123,7 @@ def from_passages(
         if error.code not in UNAVAILABLE:
             raise
         log.info("in the passages' own words: %s", error.code)
-        yield from whole(_extract(asked), _extracted(received))
+        yield from quoted(asked, received)
         return
     cancellation.attach(generation.cancel)
     if read != asked.passages:  # the others are no evidence: the model has not seen them

@@ -67,6 +67,10 @@ class Upload(Protocol):
         """Its text in order, each part with its page, if there are pages."""
         ...
 
+    def names(self, question: str) -> bool:
+        """Whether it is so short that it is quoted for each question that it has a word of."""
+        ...
+
 
 class Documents(Protocol):
     """The files that are kept."""

@@ -19,6 +19,8 @@ from .threads import Worker, native_lock
 
 T = TypeVar("T")
 
+SHORT = 3
+"""Passages of a file that is quoted however unlikely it answers."""
 OPEN = 8
 """Indexes that stay open."""
 
@@ -58,6 +60,14 @@ class Upload:
         """
         return self.retriever.blocks()
 
+    def names(self, question: str) -> bool:
+        """Whether it is short, and has a word of the question: worth quoting, however unlikely.
+
+        Raises:
+            RequestError: `unknown_upload`, when it was deleted meanwhile.
+        """
+        return self.passages <= SHORT and self.retriever.names(question)
+
 
 class UploadRetriever:
     """Searches one upload, off the hub; its index is opened when it is first needed.
@@ -85,6 +95,11 @@ class UploadRetriever:
             return self._shelf.use(
                 self._folder / ingest.INDEX, lambda it: it.related(text, hits, k, exclude)
             )
+
+    def names(self, text: str) -> bool:
+        """See `Retriever.names`."""
+        with _unknown_where_gone():
+            return self._shelf.use(self._folder / ingest.INDEX, lambda it: it.names(text))
 
     def blocks(self) -> list[tuple[str, int | None]]:
         """See `Upload.blocks`."""

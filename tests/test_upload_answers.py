@@ -54,6 +54,29 @@ def test_what_the_upload_does_not_say_is_refused(
     assert "文件" in text_of(frames)
 
 
+SHORT = (
+    "关于食堂的通知\n\n午餐十一点半至一点。访客到前台领取临时餐卡，每张押金二十元。周末只供应午餐。"
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "way"),
+    [
+        ("周末有晚饭吗？", "extracted"),
+        ("访客怎么吃饭", "extracted"),
+        ("护照几天能办好", "refused"),
+        ("今天天气怎么样", "refused"),
+    ],
+)
+def test_a_short_file_is_quoted_where_it_has_a_word_of_the_question(
+    server: Server, connect: Connect, question: str, way: str
+) -> None:
+    upload_id = upload(server.url, "食堂.txt", SHORT.encode())["upload_id"]
+    frames = connect(server).ask({"text": question, "upload_id": upload_id})
+    assert frames[-1]["received"]["clue"]["way"] == way
+    assert way == "refused" or text_of(frames) in SHORT
+
+
 def test_a_summary_tells_pages(server: Server, upload_id: str, connect: Connect) -> None:
     frames = connect(server).ask({"text": "", "upload_id": upload_id}, "SUM_CS")
     said = text_of(frames)
