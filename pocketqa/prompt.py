@@ -138,14 +138,25 @@ def grounded(
     return messages, used
 
 
+ABSENT = {
+    "zh": "材料里没有写明{what}，我不能随意作答。材料中相关的内容是：\n",
+    "en": "The material does not state {what}, and I do not guess. What it says:\n",
+}
+"""What an answer begins with that lacks what was asked for."""
+_ABSENT_BEGINS = tuple(text.partition("{")[0] for text in ABSENT.values())
+
+
 def build(
     system: str, question: str, history: Sequence[Turn], material: str, asked: str = ASKED
 ) -> list[Message]:
     """The messages for a question; without material, for a free answer.
 
-    Refusals and small talk are left out of the history: a small model would go on with them.
+    Refusals, in whole or in part, and small talk are left out of the history: a small model would
+    go on with them.
     """
-    history = [turn for turn in history if turn.grounded]
+    history = [
+        turn for turn in history if turn.grounded and not turn.answer.startswith(_ABSENT_BEGINS)
+    ]
     messages = [Message(role="system", content=system)]
     for turn in history[-MAX_TURNS:]:
         messages.append(Message(role="user", content=turn.question[:MAX_TURN]))

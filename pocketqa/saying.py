@@ -42,10 +42,6 @@ EXTRACT = 300
 """Characters of an answer in the passages' own words."""
 UNAVAILABLE = ("model_unavailable", "queue_full")
 """Why a model can't answer at present, while the passages can."""
-ABSENT = {
-    "zh": "材料里没有写明{what}，我不能随意作答。材料中相关的内容是：\n",
-    "en": "The material does not state {what}, and I do not guess. What it says:\n",
-}
 
 _NUMBER = rf"[!-~第{CHARACTERS}]"
 _NUMBER_AT_END = re.compile(rf"{_NUMBER}+\Z")
@@ -114,7 +110,7 @@ def from_passages(
     lang = prompt.language(asked.question)
     kind = grounding.asks_for(asked.question)
     if kind and not grounding.has(kind, asked.texts):
-        absent = ABSENT[lang].format(what=grounding.NAMES[kind][lang == "en"])
+        absent = prompt.ABSENT[lang].format(what=grounding.NAMES[kind][lang == "en"])
         yield from whole(absent + _extract(asked), _extracted(received))
         return
     try:

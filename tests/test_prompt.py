@@ -38,7 +38,8 @@ def test_the_question_comes_last_after_the_material() -> None:
 
 def test_the_last_grounded_turns_only_and_cut() -> None:
     turns = [Turn(f"q{n}", "答" * 1000) for n in range(4)]
-    history = [*turns, Turn("天气?", "抱歉", grounded=False)]
+    absent = prompt.ABSENT["zh"].format(what="时限") + "到派出所申请补领。"
+    history = [*turns, Turn("天气?", "抱歉", grounded=False), Turn("多久?", absent)]
     messages = prompt.build("S", "身份证?", history, "材料:\nX")
     asked = [message["content"] for message in messages if message["role"] == "user"]
     assert asked[:-1] == ["q2", "q3"]
