@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -102,7 +103,7 @@ class Careful:
         elif environ["REQUEST_METHOD"] == "POST":
             for id in parse_qs(environ.get("QUERY_STRING", "")).get("sid", ()):
                 if socket := self._engine.sockets.get(id):
-                    socket.handle_post_request = lambda environ: self._post(socket, environ)
+                    socket.handle_post_request = partial(self._post, socket)
         return self._handle(environ, start_response)
 
     def _post(self, socket: Any, environ: dict[str, Any]) -> None:
