@@ -66,13 +66,14 @@ def answers(index: Path) -> list[tuple[str, str]]:
                 time.sleep(0.01)
             times = [at for at, data in client.frames if data["delta"]]
             first.append(times[0] - began)
-            rate.append((len(times) - 1) / (times[-1] - times[0]))
+            if len(times) > 1:  # what is quoted comes at once
+                rate.append((len(times) - 1) / (times[-1] - times[0]))
             client.close()
     finally:
         server.stop()
     return [
         ("real model: first delta, s, median", f"{statistics.median(first):.2f}"),
-        ("real model: deltas a second, median", f"{statistics.median(rate):.1f}"),
+        ("real model: deltas a second, median", f"{statistics.median(rate or [0.0]):.1f}"),
         ("real model: /health ms, p50 / p99", percentiles(health)),
     ]
 

@@ -68,6 +68,11 @@ def standalone(question: str, history: Sequence[Turn], surety: Surety | None = N
     return follow(topic, question, surety).query if topic else question
 
 
+def by_itself(question: str) -> str:
+    """The query of a question that nothing came before."""
+    return follow(None, question).query
+
+
 def follow(topic: Topic | None, question: str, surety: Surety | None = None) -> Topic:
     """What a dialogue comes to when `question` is asked after `topic`."""
     asked = read(question)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from . import prompt, saying
 from .config import Config
 from .dialogue import Turn
-from .followup import standalone
+from .followup import by_itself, standalone
 from .passages import Hit, page_of
 from .protocol import Piece, Received, Request, Source, Way
 from .saying import NOTES, Asked, whole
@@ -81,7 +81,9 @@ def answer(
         read = [saying.to_the_point(question, passage) for passage in read]
     received = _evidence(received, used, "generated", clue)
     received = replace(received, prompt=prompt.material(read))
-    asked = Asked(question, history, tuple(read), short)
+    # To a question that needs no past, a small model would give the last answer again.
+    told = () if query in (question, by_itself(question)) else history
+    asked = Asked(question, told, tuple(read), short)
     if not is_likely:
         yield from saying.quoted(asked, received)
         return

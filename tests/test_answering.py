@@ -55,6 +55,13 @@ def test_history_reaches_the_frames_and_the_model(desk: Desk) -> None:
     ]  # fmt: skip
 
 
+def test_a_question_that_stands_by_itself_is_answered_without_the_past(desk: Desk) -> None:
+    desk.ask("身份证丢了?")
+    _, last = desk.ask("公积金能提取吗？")
+    assert len(last.received.history) == 1, "clients are told of it"
+    assert [message["role"] for message in desk.model.prompts[1]] == ["system", "user"]
+
+
 def test_refusals_and_small_talk_are_history_but_not_the_models(desk: Desk) -> None:
     desk.ask("你好")
     desk.retriever.hits = [Hit(ID_CARD, 0.1)]
