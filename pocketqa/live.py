@@ -57,7 +57,7 @@ class Live:
             KnowledgeError: `old_index`.
         """
         self._directory = directory
-        self._lock = native_lock()
+        self._lock, self._refreshing = native_lock(), native_lock()
         self._current: _Opened | None = None
         self._closed = False
         self._seen = signature(directory)
@@ -72,10 +72,14 @@ class Live:
         start_native_thread(self._watch)
 
     def refresh(self) -> bool:
-        """Change over to a newer index, if there is one that can be opened. Call it in one thread.
+        """Change over to a newer index, if there is one that can be opened; one call at a time.
 
         A broken one is logged, once; what is open stays.
         """
+        with self._refreshing:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         now = signature(self._directory)
         if now == self._seen:
             return False
