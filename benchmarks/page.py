@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-from browsing import BROWSERS, OPTIONS  # noqa: E402
+from browsing import OPTIONS, executable  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from servers import Server, fake_server  # noqa: E402
 
@@ -135,13 +135,11 @@ def measure(server: Server, path: str, rounds: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
-    import shutil
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often the page is loaded")
     parser.add_argument("--pause", type=float, default=0.002, help="seconds a character takes")
     options = parser.parse_args()
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = executable()
     if path is None:
         sys.exit("no chromium: python tools/browser.py")
     with tempfile.TemporaryDirectory() as folder:

@@ -28,7 +28,7 @@ from .delivery import Delivery
 from .ending import Ending
 from .engine import Engine, Model
 from .events import Events
-from .gate import Careful, Gate, behind
+from .gate import Gate, behind
 from .headers import Secured
 from .identity import Cookies, Ownership
 from .live import Live
@@ -139,7 +139,6 @@ def create_app(
     Events(socketio, services, ownership, running, delivery, visitors, origins, observer)
     Control(socketio, visitors, ownership, running, replay, delivery, dialogues)
     Gate(socketio.server, config.connections_per_address)
-    Careful(socketio.server)
     if instances:
         instances.start(socketio, running, delivery)
 

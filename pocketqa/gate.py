@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
 
 from engineio.exceptions import EngineIOError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -30,10 +29,14 @@ def behind(proxies: int, app: Any) -> Any:
 
 
 class Gate:
-    """Bounds the connections of an address that hold on without being let in.
+    """Bounds the connections of an address that hold on without being let in, and ends those that
+    send what are no packets.
 
     A connection over the limit is told so when it says who it is. Therefore some more are taken
     than the limit says, and closed if they stay; what is beyond those gets status 401.
+
+    At what is no packet Engine.IO would leave a WebSocket half open, or wait for ever for a client
+    that polls, and write a traceback into the log for each.
 
     Args:
         server: the Socket.IO server.
@@ -50,6 +53,8 @@ class Gate:
         server.eio.on("disconnect", self._close)
         self._said = server.eio.handlers["message"]
         server.eio.on("message", self._hear)
+        self._handle = server.eio.handle_request
+        server.eio.handle_request = self._handle_request
 
     def _open(self, id: str, environ: dict[str, Any]) -> Any:
         address = environ.get("REMOTE_ADDR", "")
@@ -57,6 +62,8 @@ class Gate:
             return "来自您地址的连接过多 too many connections from your address"
         self._addresses[id] = address
         self._count[address] += 1
+        socket = self._server.eio.sockets[id]
+        socket.handle_post_request = partial(self._post, socket)
         self._server.start_background_task(self._expect, id)
         return self._opened(id, environ)
 
@@ -77,22 +84,6 @@ class Gate:
         if id in self._addresses and self._server.manager.sid_from_eio_sid(id, "/") is None:
             self._server.eio.disconnect(id)
 
-
-class Careful:
-    """Ends connections that send what are no packets.
-
-    Engine.IO would leave a WebSocket half open, or wait for ever for a client that polls, and
-    write a traceback into the log for each.
-
-    Args:
-        server: the Socket.IO server.
-    """
-
-    def __init__(self, server: Any) -> None:
-        self._engine = server.eio
-        self._handle = self._engine.handle_request
-        self._engine.handle_request = self._handle_request
-
     def _handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
@@ -100,10 +91,6 @@ class Careful:
         elif environ.get("HTTP_UPGRADE", "").lower() == "websocket":
             start_response("400 Bad Request", [])  # the handshake was none
             return []
-        elif environ["REQUEST_METHOD"] == "POST":
-            for id in parse_qs(environ.get("QUERY_STRING", "")).get("sid", ()):
-                if socket := self._engine.sockets.get(id):
-                    socket.handle_post_request = partial(self._post, socket)
         return self._handle(environ, start_response)
 
     def _post(self, socket: Any, environ: dict[str, Any]) -> None:
@@ -111,7 +98,8 @@ class Careful:
             type(socket).handle_post_request(socket, environ)
         except (EngineIOError, ValueError, KeyError) as error:
             log.info("a client posts what are no packets: disconnected")
-            socket.close(wait=False, abort=True, reason=self._engine.reason.TRANSPORT_ERROR)
+            reason = self._server.eio.reason.TRANSPORT_ERROR
+            socket.close(wait=False, abort=True, reason=reason)
             raise EngineIOError("no packets") from error
 
 

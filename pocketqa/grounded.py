@@ -82,7 +82,7 @@ def answer(
     received = _evidence(received, used, "generated", clue)
     received = replace(received, prompt=prompt.material(read))
     # To a question that needs no past, a small model would give the last answer again.
-    told = () if query in (question, by_itself(question)) else history
+    told = () if query == by_itself(question) else history
     asked = Asked(question, told, tuple(read), short)
     if not is_likely:
         yield from saying.quoted(asked, received)

@@ -54,7 +54,6 @@ def build_app(config: Config | None = None, engine: Engine | None = None) -> Fla
         print(warning, file=sys.stderr, flush=True)
     app = create_app(config, engine=engine)
     gevent.spawn(app.extensions["metrics"].watch_hub, gevent.sleep)
-    gc.collect()
     gevent.spawn(_settle, app.extensions["engine"])
     return app
 

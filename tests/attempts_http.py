@@ -8,6 +8,7 @@ import websocket
 from attacker import http_request, is_refused, new_cookie
 from attempts import Scene, attempt
 from itsdangerous import Signer
+from nginx import Front
 
 from pocketqa.identity import COOKIE
 
@@ -91,7 +92,8 @@ def guesses_uploads(scene: Scene) -> None:
         *("/upload/..", "/upload/%2e%2e", f"/upload/%2e%2e%2fuploads%2f{id}", "/upload/*"),
         *(f"/upload//{id}", f"/upload/x/../{id}", f"/uploads/{id}", f"/upload/{id}/.."),
     ):
-        assert scene.http("DELETE", path) in (308, 400, 404, 405), path
+        bad = (400,) * (isinstance(scene.victim.server, Front) and "%00" in path)  # nginx's word
+        assert scene.http("DELETE", path) in (308, 404, 405, *bad), path
     for path in (f"/upload/{id}", "/upload", "/uploads", "/upload/"):
         assert scene.http("GET", path) in (404, 405)
 

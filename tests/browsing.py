@@ -25,10 +25,15 @@ OPTIONS = [
 ]
 
 
+def executable() -> str | None:
+    """The path of a browser, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium; without one the tests are skipped, or fail under CI=true."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = executable()
     if path is None:
         missing("a browser: on Debian and Ubuntu, sudo apt-get install chromium")
     with sync_playwright() as playwright:

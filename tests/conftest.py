@@ -95,10 +95,20 @@ def nginx_binary() -> str:
     return found
 
 
+@pytest.fixture(scope="module")
+def shared(
+    redis_server: RedisServer, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What several instances of one service have in common: settings of each."""
+    return {
+        "POCKETQA_HOME": str(tmp_path_factory.mktemp("home")),
+        "POCKETQA_DATABASE_URL": postgres.database(),
+        "POCKETQA_MESSAGE_QUEUE": redis_server.url,
+    }
+
+
 @pytest.fixture(scope="module", params=["one instance", "two instances"])
-def service(
-    request: pytest.FixtureRequest, demo_index: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Service]]:
+def service(request: pytest.FixtureRequest, demo_index: Path) -> Iterator[Callable[..., Service]]:
     """Starts one server, or two behind one address that share a Redis and a PostgreSQL.
 
     With two, each connection and each request goes to the next in turn.
@@ -110,14 +120,9 @@ def service(
         return server
 
     def two(**env: str) -> Front:
-        shared = {
-            "POCKETQA_DATABASE_URL": request.getfixturevalue("postgres").database(),
-            "POCKETQA_MESSAGE_QUEUE": request.getfixturevalue("redis_server").url,
-            "POCKETQA_HOME": str(tmp_path_factory.mktemp("home")),
-            "POCKETQA_PROXIES": "1",
-        }
+        settings = {**request.getfixturevalue("shared"), "POCKETQA_PROXIES": "1", **env}
         with ThreadPoolExecutor() as pool:
-            made = [pool.submit(fake_server, demo_index, **{**shared, **env}) for _ in range(2)]
+            made = [pool.submit(fake_server, demo_index, **settings) for _ in range(2)]
         servers = [each.result() for each in made]
         path = request.getfixturevalue("nginx_binary")
         started.append(front := Front(path, servers, sticky=False))

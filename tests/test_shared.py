@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from postgres import Postgres
 from redises import RedisServer
 from servers import Connect, Server, fake_server, text_of
 from test_resume import LONG, begin, check, resume
@@ -23,25 +22,13 @@ Start = Callable[..., Server]
 
 
 @pytest.fixture(scope="module")
-def start(
-    demo_index: Path,
-    redis_server: RedisServer,
-    postgres: Postgres,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Start]:
+def start(demo_index: Path, shared: dict[str, str]) -> Iterator[Start]:
     """Starts instances of one service."""
     started: list[Server] = []
-    shared = {
-        "POCKETQA_HOME": str(tmp_path_factory.mktemp("home")),
-        "POCKETQA_DATABASE_URL": postgres.database(),
-        "POCKETQA_MESSAGE_QUEUE": redis_server.url,
-        "POCKETQA_MAX_STREAMS": "8",
-        "FAKE_TEXT": LONG,
-        "FAKE_PAUSE_S": "0.02",
-    }
+    slow = {"POCKETQA_MAX_STREAMS": "8", "FAKE_TEXT": LONG, "FAKE_PAUSE_S": "0.02"}
 
     def make(**env: str) -> Server:
-        started.append(fake_server(demo_index, **{**shared, **env}))
+        started.append(fake_server(demo_index, **{**shared, **slow, **env}))
         return started[-1]
 
     yield make

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-from browsing import BROWSERS, OPTIONS  # noqa: E402
+from browsing import OPTIONS, executable  # noqa: E402
 from servers import Server, fake_server  # noqa: E402
+from visits import Visit  # noqa: E402
 
 from pocketqa import indexing  # noqa: E402
 
@@ -55,85 +55,78 @@ class Size:
 PHONE = Size("390", 390, 844, 390)
 DESK = Size("1280", 1280, 800, 800)
 KIOSK = Size("kiosk", 1080, 1920, 480, "/?kiosk=1&idle=8")
-View = Callable[[Page], None]
+View = Callable[[Visit], None]
 
 
-def begin(page: Page) -> None:
-    expect(page.locator("html")).to_have_attribute("data-asking", "yes", timeout=30_000)
+def start(visit: Visit) -> None:
+    """What is there before anybody has asked."""
 
 
-def ask(page: Page, question: str = QUESTION) -> None:
-    begin(page)
-    page.locator("#question").fill(question)
-    page.keyboard.press("Enter")
-    done = page.locator("#turns .answer").last
-    expect(done).to_have_attribute("data-state", "done", timeout=30_000)
+def ask(visit: Visit, question: str = QUESTION) -> None:
+    visit.ask(question)
 
 
-def streaming(page: Page) -> None:
-    begin(page)
-    page.locator("#question").fill(QUESTION)
-    page.keyboard.press("Enter")
-    expect(page.locator("#turns .text").last).to_contain_text("登记表", timeout=30_000)
+def streaming(visit: Visit) -> None:
+    visit.ask(QUESTION, "streaming")
+    expect(visit.answers.last.locator(".text")).to_contain_text("登记表", timeout=30_000)
 
 
-def evidence(page: Page) -> None:
-    ask(page)
-    page.locator("details summary").last.click()
-    page.locator(".extras").last.scroll_into_view_if_needed()
+def evidence(visit: Visit) -> None:
+    ask(visit)
+    visit.page.locator("details summary").last.click()
+    visit.page.locator(".extras").last.scroll_into_view_if_needed()
 
 
-def refused(page: Page) -> None:
-    ask(page, "核聚变的原理是什么？")
+def refused(visit: Visit) -> None:
+    visit.ask("核聚变的原理是什么？")
 
 
-def vote(page: Page) -> None:
-    ask(page)
-    page.locator("[data-act='down']").last.click()
+def vote(visit: Visit) -> None:
+    ask(visit)
+    visit.page.locator("[data-act='down']").last.click()
 
 
-def file(page: Page) -> None:
-    begin(page)
+def file(visit: Visit) -> None:
     name, text = FILE
     content = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
-    page.locator("#file").set_input_files(content)
-    expect(page.locator("#sum-up")).to_be_visible(timeout=30_000)
+    visit.page.locator("#file").set_input_files(content)
+    expect(visit.page.locator("#sum-up")).to_be_visible(timeout=30_000)
 
 
-def menu(page: Page) -> None:
-    ask(page)
-    page.locator("#menu summary").click()
+def menu(visit: Visit) -> None:
+    ask(visit)
+    visit.page.locator("#menu summary").click()
 
 
-def dialogues(page: Page) -> None:
-    ask(page)
-    page.locator("#new-dialogue").click()
-    ask(page, "护照有效期是几年？")
-    page.locator("#open-dialogues").click()
-    expect(page.locator("#dialogue-list li")).to_have_count(2)
-    page.mouse.move(0, 0)
+def dialogues(visit: Visit) -> None:
+    ask(visit)
+    visit.page.locator("#new-dialogue").click()
+    visit.ask("护照有效期是几年？")
+    visit.page.locator("#open-dialogues").click()
+    expect(visit.page.locator("#dialogue-list li")).to_have_count(2)
+    visit.page.mouse.move(0, 0)
 
 
-def lost(page: Page) -> None:
-    ask(page)
-    page.context.set_offline(True)
-    page.evaluate("window.dispatchEvent(new Event('offline'))")
-    page.wait_for_timeout(1500)
+def lost(visit: Visit) -> None:
+    ask(visit)
+    visit.page.context.set_offline(True)
+    visit.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    visit.page.wait_for_timeout(1500)
 
 
-def idle(page: Page) -> None:
-    ask(page)
-    expect(page.locator("#idle")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(3000)
+def idle(visit: Visit) -> None:
+    ask(visit)
+    expect(visit.page.locator("#idle")).to_be_visible(timeout=60_000)
+    visit.page.wait_for_timeout(3000)
 
 
-def print_view(page: Page) -> None:
-    evidence(page)
-    page.emulate_media(media="print")
+def print_view(visit: Visit) -> None:
+    evidence(visit)
+    visit.page.emulate_media(media="print")
 
 
-CHAT: list[View] = [begin, streaming, evidence, refused, vote, file, menu, dialogues, lost]
-HALL: list[View] = [begin, ask, evidence, idle]
+CHAT: list[View] = [start, streaming, evidence, refused, vote, file, menu, dialogues, lost]
+HALL: list[View] = [start, ask, evidence, idle]
 ADMIN = ("", "/search?q=身份证丢了怎么办", "/entries", "/entries/new?question=身份证丢了",
          "/import", "/unanswered", "/feedback", "/changes")  # fmt: skip
 
@@ -144,9 +137,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     with serving() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=executable(), args=OPTIONS)
         for theme in ("light", "dark"):
             for size, views in ((PHONE, CHAT), (DESK, CHAT), (KIOSK, HALL)):
                 shots = [taken(browser, server, size, theme, view) for view in views]
@@ -188,11 +180,10 @@ def taken(browser: Browser, server: Server, size: Size, theme: str, view: View) 
         reduced_motion="reduce",
         has_touch=size is not DESK,
     )
-    page = context.new_page()
-    page.goto(server.url + size.path)
-    view(page)
-    page.wait_for_timeout(300)
-    shot = Image.open(io.BytesIO(page.screenshot()))
+    visit = Visit(context.new_page(), server.url).open(size.path)
+    view(visit)
+    visit.page.wait_for_timeout(300)
+    shot = Image.open(io.BytesIO(visit.page.screenshot()))
     context.close()
     return shot
 
